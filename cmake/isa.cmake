@@ -1,0 +1,22 @@
+# native/cpu/isa/*.cc are compiled once for each instruction set, each time inside the namespace that NT_ISA names; the
+# CPU backend picks one of them when it starts. A product and a sum may be contracted here: these are the inner loops.
+file(GLOB ISA_SOURCES CONFIGURE_DEPENDS native/cpu/isa/*.cc)
+
+function(needletail_isa name)
+  if(NOT ISA_SOURCES)
+    return()
+  endif()
+  add_library(needletail_${name} OBJECT ${ISA_SOURCES})
+  target_link_libraries(needletail_${name} PRIVATE needletail_options)
+  target_compile_definitions(needletail_${name} PRIVATE NT_ISA=${name})
+  target_compile_options(needletail_${name} PRIVATE ${ARGN})
+  target_sources(needletail PRIVATE $<TARGET_OBJECTS:needletail_${name}>)
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  needletail_isa(baseline -march=x86-64-v2)
+  needletail_isa(avx2 -march=x86-64-v3)
+  needletail_isa(avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+else()
+  needletail_isa(baseline)
+endif()
