@@ -1,0 +1,82 @@
+// What a device is to the library: memory, order, and one table from Kernel to the function that prepares it.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+#include "error.h"
+#include "params.h"
+#include "spec.h"
+
+namespace needletail {
+
+// The kernels. Which elementwise row, reduction, distribution or optimizer, and the epilogue of a convolution or matmul
+// (bias, activation, residual) are parameters, not entries. Parameter layouts stand in params.h.
+#define NEEDLETAIL_KERNELS(K)                                                                                         \
+  K(elementwise) K(cast) K(fill) K(copy) K(iota) K(reduce) K(argReduce) K(cumulate) K(softmax)                         \
+  K(softmaxGradient) K(softmaxCrossEntropy) K(softmaxCrossEntropyGradient) K(matmul)                                   \
+  K(convolution) K(convolutionData) K(convolutionWeights) K(pool) K(poolGradient)                                      \
+  K(batchNorm) K(batchNormGradient) K(layerNorm) K(layerNormGradient) K(permute) K(slice) K(pad) K(concat)             \
+  K(gather) K(scatterAdd) K(sort) K(topK) K(resize) K(resizeGradient) K(random) K(optimizer) K(batch) K(count)
+
+enum class Kernel : uint8_t {
+#define K(name) name,
+  NEEDLETAIL_KERNELS(K)
+#undef K
+};
+#define K(name) +1
+constexpr int kKernels = 0 NEEDLETAIL_KERNELS(K);
+#undef K
+const char* name(Kernel kernel);
+
+// A kernel call as an op issues it and a Program records it: no pointers.
+struct Call {
+  Kernel kernel;
+  Params params;
+  Specs in, out;
+  std::string text() const;
+};
+
+// Where prepared calls run: a device's stream and its scratch memory.
+struct Stream {
+  void* handle = nullptr;      // cudaStream_t on CUDA
+  void* workspace = nullptr;   // at least as large as the Prepared asked
+};
+
+// What a device makes of a Call, once, and caches by it: a oneDNN primitive, a cuDNN plan, a launch configuration.
+struct Prepared {
+  virtual ~Prepared() = default;
+  // buffers: the call's inputs, then its outputs. A failure is thrown as Error without the op's name.
+  virtual void run(Stream& stream, void* const* buffers) = 0;
+  size_t workspace = 0;  // bytes of scratch memory that run() uses
+  double cost = 0;       // estimated nanoseconds on one thread; decides whether a reader runs it itself
+  bool threadBound = false;  // true: only the queue's own thread may run it (it uses the OpenMP team)
+  std::atomic<int> references{0};
+};
+
+struct MemoryInfo {
+  size_t total = 0;  // bytes the device has (the container's limit on a CPU)
+};
+
+struct Backend {
+  const char* name;  // "cpu", "cuda:0"
+  // True where run() only enqueues (a CUDA stream); false where run() computes, so that the queue needs a thread.
+  bool asynchronous;
+  void* (*allocate)(size_t bytes);  // nullptr when there is no memory left
+  void (*release)(void* memory, size_t bytes);
+  void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);   // host to device, in stream order
+  void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
+  void (*wait)(Stream&);                                               // until all that was enqueued has run
+  MemoryInfo (*memory)();
+  // Record what the stream is given into one launchable object, and launch it; null: a Program is replayed call by call.
+  void (*captureBegin)(Stream&);
+  void* (*captureEnd)(Stream&);
+  void (*launch)(Stream&, void* captured);
+  // From Kernel to what prepares it; a null entry is an op that says `<op>: not implemented on <device>`.
+  using Prepare = std::unique_ptr<Prepared> (*)(const Call&);
+  Prepare prepare[kKernels];
+};
+
+Backend& cpuBackend();
+
+}  // namespace needletail

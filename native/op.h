@@ -1,0 +1,71 @@
+// An Op is one record that knows no device: what it accepts, which kernels it calls, its derivative in terms of ops.
+#pragma once
+#include <string>
+
+#include "backend.h"
+#include "error.h"
+#include "tensor.h"
+
+namespace needletail {
+
+struct Op;
+
+// An op's arguments. `in` may hold empty tensors where an argument is optional.
+struct Arguments {
+  const Op& op;
+  const Tensors& in;
+  const Params& params;
+  const Spec& spec(int i) const { return in[i].spec(); }
+  bool has(int i) const { return i < static_cast<int>(in.size()) && in[i]; }
+  // Throws `<op>: expected <what>, got <actual>. <hint>`
+  [[noreturn]] void fail(const std::string& what, const std::string& actual, const std::string& hint = "") const;
+};
+
+// What a backward sees: the saved inputs and outputs (asking for one that the op did not declare is a bug and throws).
+struct History {
+  const Op& op;
+  const Params& params;
+  const Tensors& in;   // saved inputs; those not declared are empty
+  const Tensors& out;  // saved outputs; those not declared are empty
+  const Specs& inSpecs;
+  const SmallVector<bool, 4>& wanted;  // per input: is its gradient asked for?
+  bool graph;  // a graph of the gradient is asked for: use ops that have a derivative, no shortcut
+};
+
+constexpr uint32_t kSaveNone = 0;
+constexpr uint32_t save(int i) { return 1u << i; }
+template <class... Rest>
+constexpr uint32_t save(int first, Rest... rest) { return save(first) | save(rest...); }
+
+struct Op {
+  const char* name;
+  // Checks every argument, says what comes out. Throws through Arguments::fail.
+  Specs (*infer)(const Arguments&);
+  // Issues kernel calls through `issue`. `out` is allocated already (an alias of the input where `alias` says so).
+  void (*forward)(const Arguments&, Tensors& out);
+  // Gradients of the inputs from those of the outputs (an empty one means zero), written in ops; empty where none is wanted
+  // or none exists. Null: the op has no derivative.
+  Tensors (*backward)(const History&, const Tensors& gradients) = nullptr;
+  uint32_t saveInputs = kSaveNone, saveOutputs = kSaveNone;
+  // For results that share their input's memory: views (reshape) and in-place changes.
+  // alias[i] = 1 + index of the input whose storage output i shares, 0 for none.
+  uint8_t alias[4] = {0, 0, 0, 0};
+  bool changesAlias = false;  // true: the shared memory is written (in place), and its version goes up
+  // Default device operands: which inputs may be immediate numbers (elementwise only); others are materialised.
+  bool takesImmediates = false;
+};
+
+// Applies an op: infer, allocate, forward, and a node on the tape where a gradient flows.
+Tensors apply(const Op& op, const Tensors& in, const Params& params = {});
+inline Tensor apply1(const Op& op, const Tensors& in, const Params& params = {}) { return apply(op, in, params)[0]; }
+
+// Issues one kernel call in the queue of the device of `in` and `out` (called by Op::forward alone).
+void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors& out);
+// A fresh tensor without values, for an op's intermediate results, on the device of the op's inputs.
+Tensor empty(const Spec& spec);
+
+// The table of all ops, by name. Each family defines its ops and lists them in native/ops/ops.cc.
+const Op* findOp(const std::string& name);
+const SmallVector<const Op*, 1>& allOps();
+
+}  // namespace needletail

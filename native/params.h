@@ -1,0 +1,277 @@
+// The parameter layouts of the kernels: each struct lists its fields once, `write` packs them into Params, `read` unpacks.
+// Kernels see images as [n, h, w, c] only; a 1-d convolution or pooling is one of height 1.
+#pragma once
+#include <type_traits>
+
+#include "spec.h"
+
+namespace needletail {
+
+template <class T>
+T read(const Params& params) {
+  T t;
+  int i = 0;
+  t.fields([&](auto& field) { field = static_cast<std::remove_reference_t<decltype(field)>>(params.real(i++)); });
+  return t;
+}
+template <class T>
+Params write(T t) {
+  Params params;
+  t.fields([&](auto& field) { params.push(static_cast<double>(field)); });
+  return params;
+}
+
+constexpr int kMaxOperands = 4;
+
+// in: up to 4 operands that broadcast to the output's shape (an immediate has no buffer; its value is here). out: 1.
+// All operands have one dtype (`where`: the first is bool); a comparison's output is bool.
+struct Elementwise {
+  int row = 0;             // Row of elementwise.def (native/ops/elementwise_rows.h)
+  int operands = 0;        // how many the row takes
+  int immediates = 0;      // bit i: operand i is the number values[i]
+  double values[kMaxOperands] = {0, 0, 0, 0};
+  double p = 0, q = 0;     // the row's own numbers (a slope, a bound)
+  template <class F>
+  void fields(F f) {
+    f(row), f(operands), f(immediates);
+    for (double& v : values) f(v);
+    f(p), f(q);
+  }
+};
+
+// fill: value. No inputs.
+struct Fill {
+  double value = 0;
+  template <class F>
+  void fields(F f) { f(value); }
+};
+
+// iota: out[i] = start + i * step. No inputs.
+struct Iota {
+  double start = 0, step = 1;
+  template <class F>
+  void fields(F f) { f(start), f(step); }
+};
+
+enum class Reduction { sum, product, maximum, minimum, any, all };
+// in: x. out: the reduced tensor (with or without axes of size 1), times `scale` (mean: 1 / n). Sums of float16 and
+// bfloat16 accumulate in float32; sums of bool and uint8 come out as int32.
+struct Reduce {
+  Reduction kind = Reduction::sum;
+  int axes = 0;  // bit i: axis i of the input is reduced
+  double scale = 1;
+  template <class F>
+  void fields(F f) { f(kind), f(axes), f(scale); }
+};
+
+// in: x. out: int32 index of the first largest (smallest) element along `axis`; a NaN wins, as in PyTorch.
+struct ArgReduce {
+  bool minimum = false;
+  int axis = 0;
+  template <class F>
+  void fields(F f) { f(minimum), f(axis); }
+};
+
+// in: x. out: running sum (product) along `axis`.
+struct Cumulate {
+  bool product = false, exclusive = false, reverse = false;
+  int axis = 0;
+  template <class F>
+  void fields(F f) { f(product), f(exclusive), f(reverse), f(axis); }
+};
+
+// softmax: in: x, out: y. softmaxGradient: in: gradient, y; out: dx.
+struct Softmax {
+  bool log = false;
+  int axis = 0;
+  template <class F>
+  void fields(F f) { f(log), f(axis); }
+};
+
+// softmaxCrossEntropy: in: logits [n, c], labels int32 or int64 [n], weights [c] if `weighted`; out: losses float32 [n]:
+// weight[label] * ((1 - smoothing) * -log p[label] + smoothing * mean over classes of -log p).
+// softmaxCrossEntropyGradient: in: gradient [n], logits, labels, (weights); out: [n, c].
+// A label outside [0, c) is a failure in the queue.
+struct CrossEntropy {
+  double smoothing = 0;
+  bool weighted = false;
+  template <class F>
+  void fields(F f) { f(smoothing), f(weighted); }
+};
+
+enum class Activation { none, relu, gelu };
+// What a convolution or matmul does to its result before writing it: + bias, + residual, activation. Extra inputs follow.
+struct Epilogue {
+  bool bias = false, residual = false;
+  Activation activation = Activation::none;
+  template <class F>
+  void fields(F f) { f(bias), f(residual), f(activation); }
+};
+
+// in: a [..., m, k] (or [..., k, m] when transposed), b [..., k, n] (or [..., n, k]), (bias [n]), (residual); batches broadcast.
+struct Matmul {
+  bool transposeA = false, transposeB = false;
+  Epilogue epilogue;
+  template <class F>
+  void fields(F f) { f(transposeA), f(transposeB), epilogue.fields(f); }
+};
+
+// convolution: in: x [n, h, w, c], weights [o, kh, kw, c / groups], (bias [o]), (residual); out: y.
+// convolutionData: in: gradient, weights; out: dx. convolutionWeights: in: gradient, x; out: dw, (db if epilogue.bias).
+struct Convolution {
+  int stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0}, dilation[2] = {1, 1};
+  int groups = 1;
+  Epilogue epilogue;
+  template <class F>
+  void fields(F f) {
+    for (int i = 0; i < 2; i++) f(stride[i]), f(low[i]), f(high[i]), f(dilation[i]);
+    f(groups), epilogue.fields(f);
+  }
+};
+
+// pool: in: x; out: y and, for a maximum, int32 positions h * width + w of the winners in the input plane.
+// poolGradient: in: gradient, (positions); out: dx. gather of a maximum's gradient is op-level work.
+struct Pool {
+  bool maximum = true;
+  int size[2] = {1, 1}, stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0};
+  bool countPadding = false;  // averages: do padded places count in the divisor
+  template <class F>
+  void fields(F f) {
+    f(maximum);
+    for (int i = 0; i < 2; i++) f(size[i]), f(stride[i]), f(low[i]), f(high[i]);
+    f(countPadding);
+  }
+};
+
+// batchNorm over all axes but the last.
+// train: in: x, scale, offset, running mean, running variance; out: y, mean, inverse deviation, and the two running
+// statistics in place (momentum: the share of the new one; the variance is the unbiased one).
+// use: in: the same; out: y.
+// batchNormGradient: in: gradient, x, scale, mean, inverse deviation; out: dx, dscale, doffset.
+struct BatchNorm {
+  bool training = true;
+  double epsilon = 1e-5, momentum = 0.1;
+  template <class F>
+  void fields(F f) { f(training), f(epsilon), f(momentum); }
+};
+
+// layerNorm over the last `axes` axes. in: x, (scale, offset if `affine`); out: y, mean, inverse deviation (float32).
+// layerNormGradient: in: gradient, x, mean, inverse deviation, (scale); out: dx, (dscale, doffset).
+struct LayerNorm {
+  int axes = 1;
+  bool affine = true;
+  double epsilon = 1e-5;
+  template <class F>
+  void fields(F f) { f(axes), f(affine), f(epsilon); }
+};
+
+// in: x; out axis i is input axis order[i].
+struct Permute {
+  int order[kMaxRank] = {0, 1, 2, 3, 4, 5, 6, 7};
+  template <class F>
+  void fields(F f) {
+    for (int& o : order) f(o);
+  }
+};
+
+// out[i...] = x[start + i * step ...]; a step may be negative. Sizes are the output's.
+struct Slice {
+  int64_t start[kMaxRank] = {}, step[kMaxRank] = {1, 1, 1, 1, 1, 1, 1, 1};
+  template <class F>
+  void fields(F f) {
+    for (int i = 0; i < kMaxRank; i++) f(start[i]), f(step[i]);
+  }
+};
+
+// out = value, with x laid at low + i * (1 + interior); places outside the output (a negative low) are cut.
+struct Pad {
+  int64_t low[kMaxRank] = {}, interior[kMaxRank] = {};
+  double value = 0;
+  template <class F>
+  void fields(F f) {
+    for (int i = 0; i < kMaxRank; i++) f(low[i]), f(interior[i]);
+    f(value);
+  }
+};
+
+// in: any number of tensors; out: laid one after the other along `axis`.
+struct Concat {
+  int axis = 0;
+  template <class F>
+  void fields(F f) { f(axis); }
+};
+
+// gather: in: x, indices (int32 or int64). along = false: out = x.shape[:axis] + indices.shape + x.shape[axis + 1:]
+// (embedding, index select). along = true: indices has x's rank, out[i.., j, ..] = x[i.., indices[i.., j, ..], ..].
+// scatterAdd: in: indices, updates (shaped as gather's output); out: zeros with the updates added, in a fixed order.
+// An index outside [0, size) is a failure in the queue.
+struct Gather {
+  int axis = 0;
+  bool along = false;
+  template <class F>
+  void fields(F f) { f(axis), f(along); }
+};
+
+// sort: in: x; out: values, int32 indices; stable; NaN is the largest. topK: the same, first k of the order.
+struct Sort {
+  int axis = 0;
+  bool descending = false;
+  template <class F>
+  void fields(F f) { f(axis), f(descending); }
+};
+
+enum class Interpolation { nearest, bilinear };
+// in: x [n, h, w, c]; half-pixel centres, or corners aligned. resizeGradient: in: gradient; out: dx.
+struct Resize {
+  Interpolation method = Interpolation::bilinear;
+  bool alignCorners = false;
+  template <class F>
+  void fields(F f) { f(method), f(alignCorners); }
+};
+
+enum class Distribution { bits, uniform, normal, integers, bernoulli, permutation };
+// Philox 4x32-10. With `seeded`: key = seed, counter from 0; no inputs. Else in: state int64 [2] (seed, next counter), and
+// the state is also the second output, in place, moved on by the numbers used.
+// uniform: [a, b); normal: mean a, deviation b; integers: [a, b); bernoulli: `b` with probability a, else 0.
+struct Random {
+  Distribution distribution = Distribution::uniform;
+  bool seeded = false;
+  double seed = 0, a = 0, b = 1;
+  template <class F>
+  void fields(F f) { f(distribution), f(seeded), f(seed), f(a), f(b); }
+};
+
+enum class OptimizerKind { sgd, adam, adamw };
+// One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), then for each of
+// `count` parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has one slot (velocity)
+// when momentum != 0, else none; Adam and AdamW have two (first and second moment).
+struct Optimizer {
+  OptimizerKind kind = OptimizerKind::sgd;
+  int count = 0;
+  double momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
+  bool nesterov = false;
+  template <class F>
+  void fields(F f) {
+    f(kind), f(count), f(momentum), f(beta1), f(beta2), f(epsilon), f(weightDecay), f(nesterov);
+  }
+};
+
+// The batch op. in: images uint8 [n, h, w, c], indices int32 [b], mean float32 [c], deviation float32 [c] (in units of 0..1);
+// out: [b, h, w, c] = (pixel / 255 - mean) / deviation, flipped left to right with probability `flip`, shifted by up to `shift`
+// pixels each way (outside: pixel 0). Decisions come from Philox(seed; epoch, sample index).
+struct Batch {
+  double flip = 0;
+  int shift = 0;
+  double seed = 0, epoch = 0;
+  template <class F>
+  void fields(F f) { f(flip), f(shift), f(seed), f(epoch); }
+};
+
+// in: predictions, labels (int32 [n]), counts int32 [c, c]; out: counts in place: counts[label][prediction] += 1.
+struct Count {
+  int unused = 0;
+  template <class F>
+  void fields(F f) { f(unused); }
+};
+
+}  // namespace needletail

@@ -1,0 +1,93 @@
+// A tensor: dense, row-major, on one device. Lives on the thread of its JavaScript environment; only addresses go to queues.
+#pragma once
+#include <cstdint>
+#include <utility>
+
+#include "spec.h"
+
+namespace needletail {
+
+class Device;
+struct Node;
+
+// Counted without atomics: an object belongs to one thread.
+struct Counted {
+  int references = 0;
+  virtual ~Counted() = default;
+};
+
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  Ref(T* object) : object_(object) {
+    if (object_) object_->references++;
+  }
+  Ref(const Ref& other) : Ref(other.object_) {}
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    if (object_ && --object_->references == 0) delete object_;
+  }
+  T* get() const { return object_; }
+  T* operator->() const { return object_; }
+  T& operator*() const { return *object_; }
+  explicit operator bool() const { return object_ != nullptr; }
+
+ private:
+  T* object_ = nullptr;
+};
+
+// Memory of a device. Given back to the pool when the last tensor lets go: the queue is in order, so whoever gets the block
+// next uses it after all that was enqueued before.
+struct Storage final : Counted {
+  Storage(Device& device, size_t bytes);
+  ~Storage() override;
+  Device& device;
+  void* data;
+  size_t bytes;
+  uint64_t id;           // never reused: names the storage in a recording
+  uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
+};
+
+struct TensorBody final : Counted {
+  Spec spec;
+  Ref<Storage> storage;  // none: an immediate number
+  double number = 0;     // the value of an immediate
+  Ref<Node> node;        // what made it, or a leaf's own node; none: no gradient flows
+  int output = 0;        // which result of the node
+  TensorBody();
+  ~TensorBody() override;
+};
+
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(TensorBody* body) : body_(body) {}
+  // A number that takes part in arithmetic without memory of its own; `dtype` is its partner's.
+  static Tensor immediate(double value, DType dtype);
+  static Tensor make(const Spec& spec, Ref<Storage> storage);
+
+  explicit operator bool() const { return static_cast<bool>(body_); }
+  const Spec& spec() const { return body_->spec; }
+  const Shape& shape() const { return body_->spec.shape; }
+  DType dtype() const { return body_->spec.dtype; }
+  int rank() const { return shape().rank(); }
+  int64_t elements() const { return shape().elements(); }
+  bool isImmediate() const { return !body_->storage; }
+  double number() const { return body_->number; }
+  Storage* storage() const { return body_->storage.get(); }
+  bool requiresGradient() const { return static_cast<bool>(body_->node); }
+  TensorBody* body() const { return body_.get(); }
+  // The same values without history.
+  Tensor detached() const { return make(spec(), body_->storage); }
+
+ private:
+  Ref<TensorBody> body_;
+};
+using Tensors = SmallVector<Tensor, 4>;
+
+}  // namespace needletail
