@@ -12,6 +12,6 @@ struct Backend;
 
 }  // namespace needletail
 
-// Returns the backend, which belongs to the library and lives as long as the process; null if `abi` is not the number the
-// library was built with, or if no usable device is there.
+// Returns the backend, which belongs to the library and lives as long as the process; null if `abi` is not the number
+// the library was built with, or if no usable device is there.
 extern "C" __attribute__((visibility("default"))) needletail::Backend* needletail_backend(uint32_t abi);
