@@ -1,5 +1,7 @@
-// Builds the addon with CMake: `node scripts/build.mjs [--dir=out/release] [-DNAME=VALUE ...]`. Every other way to build
-// (npm install, node-gyp, prebuildify) comes here; CMake's own folder is out/release, which `node-gyp rebuild` does not clean.
+// Builds the addon with CMake: `node scripts/build.mjs [--variant=NAME] [-DNAME=VALUE ...]`. Every other way to build
+// (npm install, node-gyp, prebuildify) comes here. CMake's own folder is out/<variant>, which `node-gyp rebuild` does not
+// clean. The release variant is put into build/Release; any other into out/<variant>/build/Release, where node-gyp-build
+// finds it under NEEDLETAIL_PREBUILD=out/<variant>.
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -15,10 +17,12 @@ function run(command, args) {
 }
 
 const options = process.argv.slice(2)
-const folder = resolve(root, options.find((option) => option.startsWith('--dir='))?.slice(6) ?? 'out/release')
+const unknown = options.find((option) => !/^(-D\w+=|--variant=\w+$)/.test(option))
+if (unknown) throw new Error(`build: expected --variant=NAME or -DNAME=VALUE, got '${unknown}'.`)
+const variant = options.find((option) => option.startsWith('--variant='))?.slice(10) ?? 'release'
 const defines = options.filter((option) => option.startsWith('-D'))
-const unknown = options.find((option) => !option.startsWith('-D') && !option.startsWith('--dir='))
-if (unknown) throw new Error(`build: expected --dir=FOLDER or -DNAME=VALUE, got '${unknown}'.`)
+const folder = resolve(root, 'out', variant)
+if (variant !== 'release') defines.push(`-DNEEDLETAIL_OUTPUT=${resolve(folder, 'build/Release')}`)
 
 const hasNinja = spawnSync('ninja', ['--version']).status === 0
 const cache = resolve(folder, 'CMakeCache.txt')
