@@ -28,7 +28,8 @@ export default defineConfig(
     'prebuilds',
     'runs',
     '**/*.generated.ts',
-    'test/fixtures/stories'
+    'test/fixtures',
+    'test/package/fixtures'
   ]),
   js.configs.recommended,
   {

@@ -1,0 +1,179 @@
+// The package as a user gets it: packed, installed without a network and without a compiler in PATH, imported, required,
+// type-checked by two compilers, and run with the story tensors.ts.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = resolve(fileURLToPath(import.meta.url), '../../..')
+const fixtures = join(root, 'test/package/fixtures')
+const cache = join(root, 'deps/npm-cache')
+
+const compilers = [
+  { name: 'TypeScript 5.9', version: /^Version 5\.9\./, script: 'node_modules/typescript/bin/tsc' },
+  { name: 'TypeScript 7', version: /^Version 7\./, script: 'node_modules/typescript-7/bin/tsc' }
+]
+
+const strictest = [
+  ...['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false'],
+  ...['--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--module', 'nodenext']
+]
+
+// The stories lie beside the repository where it is developed; the copies here are the same files.
+const shared = resolve(root, '../shared/stories')
+const stories = existsSync(shared) ? shared : join(root, 'test/fixtures/stories')
+
+function npmCli(): string {
+  const { npm_execpath: known, PATH = '' } = process.env
+  if (known?.endsWith('npm-cli.js')) return known
+  const found = PATH.split(delimiter)
+    .map((folder) => join(folder, 'npm'))
+    .find((path) => existsSync(path))
+  assert.ok(found, 'npm: expected it in PATH')
+  return realpathSync(found)
+}
+
+describe('the packed package', function () {
+  this.timeout(600_000)
+
+  let folder = ''
+  let bin = ''
+
+  // Runs Node in the consumer's folder, with nothing but node and a shell in PATH.
+  function node(...args: string[]): string {
+    return execFileSync(process.execPath, args, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH: bin, HOME: folder },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+  }
+
+  function attempt(...args: string[]): string {
+    try {
+      return node(...args)
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout: string; stderr: string }
+      return assert.fail(`${args.join(' ')}\n${stdout}\n${stderr}`)
+    }
+  }
+
+  before(() => {
+    assert.ok(
+      existsSync(join(cache, 'complete')),
+      'run scripts/package-cache.mjs first: it fetches what the package depends on'
+    )
+    folder = mkdtempSync(join(tmpdir(), 'needletail-package-'))
+    bin = join(folder, 'bin')
+    mkdirSync(bin)
+    symlinkSync(process.execPath, join(bin, 'node'))
+    symlinkSync('/bin/sh', join(bin, 'sh'))
+
+    const [packed] = JSON.parse(
+      execFileSync(
+        process.execPath,
+        [npmCli(), 'pack', '--json', '--foreground-scripts=false', '--pack-destination', folder],
+        {
+          cwd: root,
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe']
+        }
+      )
+    ) as [{ filename: string; files: { path: string }[] }]
+    const paths = packed.files.map((file) => file.path)
+    const prebuild = `prebuilds/${process.platform}-${process.arch}/`
+    assert.ok(
+      paths.includes('dist/index.d.ts') && paths.some((path) => path.startsWith(prebuild) && path.endsWith('.node'))
+    )
+    assert.deepEqual(
+      paths.filter((path) => /^(test|lib|build|out|deps|benchmarks)\//.test(path)),
+      []
+    )
+
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
+    attempt(npmCli(), 'install', `./${packed.filename}`, '--offline', `--cache=${cache}`, '--no-audit', '--no-fund')
+    for (const file of ['require.cjs', 'import.mjs', 'consumer.ts'])
+      copyFileSync(join(fixtures, file), join(folder, file))
+    copyFileSync(join(stories, 'tensors.ts'), join(folder, 'tensors.ts'))
+  })
+
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('took its prebuild: nothing was compiled', () => {
+    assert.ok(!existsSync(join(folder, 'node_modules/needletail/out')))
+    assert.ok(!existsSync(join(folder, 'node_modules/needletail/build')))
+  })
+
+  it('is imported', () => {
+    assert.deepEqual(JSON.parse(attempt('import.mjs')), { values: [2, 3], same: true })
+  })
+
+  it('is required, and loads only libraries of its own', () => {
+    const { values, outside, loaded } = JSON.parse(attempt('require.cjs')) as Record<string, unknown>
+    assert.deepEqual({ values, outside }, { values: [2, 3], outside: [] })
+    assert.ok(Number(loaded) >= 2)
+  })
+
+  for (const { name, version, script } of compilers) {
+    const tsc = join(root, script)
+
+    it(`type-checks under ${name} without skipLibCheck`, () => {
+      assert.match(attempt(tsc, '--version'), version)
+      attempt(tsc, 'consumer.ts', '--noEmit', '--typeRoots', 'none', ...strictest)
+    })
+
+    it(`runs the story tensors.ts, compiled by ${name}`, () => {
+      const out = `out-${version.source.replace(/\W/g, '')}`
+      const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+      attempt(tsc, 'tensors.ts', '--outDir', out, ...types, ...strictest)
+      checkStory(attempt(`${out}/tensors.js`))
+    })
+  }
+
+  it('runs the story tensors.ts through tsx', () => {
+    checkStory(attempt('--import', import.meta.resolve('tsx'), 'tensors.ts'))
+  })
+
+  it('says what is missing where no prebuild fits and nothing can be compiled', () => {
+    const env = { PATH: bin, HOME: folder, npm_config_build_from_source: 'needletail' }
+    const install = join(folder, 'node_modules/needletail/scripts/install.mjs')
+    assert.throws(
+      () => execFileSync(process.execPath, [install], { env, encoding: 'utf8', stdio: 'pipe' }),
+      /build: expected cmake on this machine, got ENOENT\./
+    )
+  })
+})
+
+// What the comments in tensors.ts promise.
+function checkStory(output: string): void {
+  const text = output.replace(/\s+/g, ' ')
+  const expected = [
+    '[ 2, 2 ] float32 Float32Array(4) [ 2, 3, 4, 5 ] [ [ 2, 3 ], [ 4, 5 ] ]',
+    '3.5',
+    '[ [ 48, 48 ], [ 68, 68 ] ]',
+    'matmul: expected',
+    'got [2, 2] and [3, 2].',
+    '0 24'
+  ]
+  let from = 0
+  for (const part of expected) {
+    const at = text.indexOf(part, from)
+    assert.ok(at >= 0, `expected ${part} after character ${from} of: ${text}`)
+    from = at + part.length
+  }
+  assert.match(text, /tensors: \d+/)
+}
