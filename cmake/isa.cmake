@@ -1,6 +1,13 @@
 # native/cpu/isa/*.cc are compiled once for each instruction set, each time inside the namespace that NT_ISA names; the
-# CPU backend picks one of them when it starts. A product and a sum may be contracted here: these are the inner loops.
+# CPU backend picks one of them when it starts.
 file(GLOB ISA_SOURCES CONFIGURE_DEPENDS native/cpu/isa/*.cc)
+
+# Inner loops written as acc += a * b, which have to become fused multiply-adds to be fast: name their files here.
+# Everywhere else a product and a sum stay two roundings, so that the instruction sets agree to the bit.
+set(ISA_FUSED_SOURCES)
+foreach(source ${ISA_FUSED_SOURCES})
+  set_source_files_properties(native/cpu/isa/${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+endforeach()
 
 function(needletail_isa name)
   if(NOT ISA_SOURCES)
