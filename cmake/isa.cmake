@@ -9,15 +9,17 @@ foreach(source ${ISA_FUSED_SOURCES})
   set_source_files_properties(native/cpu/isa/${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 endforeach()
 
+# Archives, weakest first: the linker keeps the first copy of an inline function that several objects define. Archives come
+# after the addon's own objects, so code that runs on every processor never gets a copy compiled for a newer one.
 function(needletail_isa name)
   if(NOT ISA_SOURCES)
     return()
   endif()
-  add_library(needletail_${name} OBJECT ${ISA_SOURCES})
+  add_library(needletail_${name} STATIC ${ISA_SOURCES})
   target_link_libraries(needletail_${name} PRIVATE needletail_options)
   target_compile_definitions(needletail_${name} PRIVATE NT_ISA=${name})
   target_compile_options(needletail_${name} PRIVATE ${ARGN})
-  target_sources(needletail PRIVATE $<TARGET_OBJECTS:needletail_${name}>)
+  target_link_libraries(needletail PRIVATE needletail_${name})
 endfunction()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
