@@ -24,6 +24,8 @@ struct Node final : Counted {
   Specs inSpecs, outSpecs;
   SmallVector<Saved, 4> in, out;
   bool freed = false;
+  const char* name() const { return op ? op->name : custom ? customName.c_str() : "leaf"; }
+  std::string customName;
   uint64_t number;  // order of creation
   Node();
   ~Node() override;
@@ -31,6 +33,7 @@ struct Node final : Counted {
 
 // Whether ops record themselves now (per thread).
 bool gradientMode();
+void setGradientMode(bool on);
 struct GradientMode {
   explicit GradientMode(bool on);
   ~GradientMode();
@@ -46,6 +49,9 @@ void recordCustom(const char* name, const Tensors& in, Tensors& out, CustomBackw
 
 // Gradients of the scalar `output` (or of any output, weighted by `seed`) with respect to `targets`; an empty tensor where a
 // target does not take part. With `graph`, the gradients have a history of their own and the tape is kept.
-Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& targets, bool graph);
+// With `keep` alone, the tape is kept for another backward.
+Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& targets, bool graph, bool keep);
+// Puts an op's results on the tape (called by `apply`).
+void record(const Op& op, const Tensors& in, const Params& params, Tensors& out);
 
 }  // namespace needletail

@@ -66,6 +66,7 @@ struct Backend {
   void (*release)(void* memory, size_t bytes);
   void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);   // host to device, in stream order
   void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
+  void (*copy)(Stream&, void* to, const void* from, size_t bytes);     // within the device, in stream order
   void (*wait)(Stream&);                                               // until all that was enqueued has run
   MemoryInfo (*memory)();
   // Record what the stream is given into one launchable object, and launch it; null: a Program is replayed call by call.

@@ -1,5 +1,6 @@
 // A device of this process: its backend, memory, queue, and the calls it has prepared. Shared by all JavaScript threads.
 #pragma once
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -15,12 +16,13 @@ class Device {
   Backend& backend;
   Allocator allocator;
   Queue queue;
+
   // The prepared form of a call, from the cache or made now. `op` names the caller in errors.
   Prepared& prepare(const Call& call, const char* op);
-  // Memory, after draining and trimming if need be. Throws Error(Fault::memory).
+  void forgetPrepared();  // those that no program holds
+  uint64_t preparedCount() const { return preparedCount_; }
+  // Memory, where need be after freeing dead tensors, draining and trimming. Throws Error of Fault::memory.
   void* allocate(size_t bytes);
-  uint64_t prepared() const { return preparedCount_; }
-  // Called on the thread that pushes, before a call is enqueued: lets a long loop free dead tensors (set by the addon).
 
  private:
   std::mutex mutex_;
@@ -29,5 +31,8 @@ class Device {
 };
 
 Device& cpuDevice();
+
+// What frees tensors that JavaScript has let go but not disposed of, for a thread that is short of memory (set by the addon).
+extern thread_local void (*reclaim)();
 
 }  // namespace needletail

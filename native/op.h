@@ -1,6 +1,7 @@
 // An Op is one record that knows no device: what it accepts, which kernels it calls, its derivative in terms of ops.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "backend.h"
 #include "error.h"
@@ -28,6 +29,7 @@ struct History {
   const Tensors& in;   // saved inputs; those not declared are empty
   const Tensors& out;  // saved outputs; those not declared are empty
   const Specs& inSpecs;
+  const Specs& outSpecs;
   const SmallVector<bool, 4>& wanted;  // per input: is its gradient asked for?
   bool graph;  // a graph of the gradient is asked for: use ops that have a derivative, no shortcut
 };
@@ -64,8 +66,7 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
 // A fresh tensor without values, for an op's intermediate results, on the device of the op's inputs.
 Tensor empty(const Spec& spec);
 
-// The table of all ops, by name. Each family defines its ops and lists them in native/ops/ops.cc.
-const Op* findOp(const std::string& name);
-const SmallVector<const Op*, 1>& allOps();
+// The table of all ops (ops/ops.cc); an op's index there is its number in JavaScript.
+const std::vector<const Op*>& allOps();
 
 }  // namespace needletail

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "backend.h"
@@ -9,66 +10,65 @@
 
 namespace needletail {
 
-// Which memory a call's buffer is.
-struct Slot {
-  enum Kind : uint8_t { input, external, temporary } kind;
-  int index;
-};
-
 struct Step {
   Call call;
   const char* op;
   SmallVector<int, 8> buffers;  // indices into Program::buffers: the inputs, then the outputs
-  uint32_t inPlace = 0;
   Prepared* prepared = nullptr;
 };
 
 struct Buffer {
   enum Kind : uint8_t { input, external, temporary } kind;
   size_t bytes = 0;
-  uint64_t storage = 0;  // its id while recording
-  Ref<Storage> held;     // external: kept alive
-  size_t offset = 0;     // temporary and input: place in the arena
-  int first = -1, last = -1;  // liveness, in steps
+  Ref<Storage> held;          // external: kept alive
+  size_t offset = 0;          // temporary and input: its place in the arena
+  int first = -1, last = -1;  // steps between which its value is needed
 };
 
 class Program {
  public:
-  Program(Device& device) : device(device) {}
+  explicit Program(Device& device) : device(device) {}
   ~Program();
-  // Plans memory and makes the program ready to replay.
-  void finish(const Tensors& inputs, const Tensors& results);
-  // Copies the inputs in, runs, copies results out: one command in the queue.
+  Program(const Program&) = delete;
+  // Plans memory by liveness; the program can be replayed from then on.
+  void finish();
+  // Copies the inputs in, runs, copies the results out: one command in the queue, no allocation but the results.
   Tensors replay(const Tensors& inputs);
+  // One line a step: kernel, parameters, buffers with shapes; then the memory plan.
   std::string text() const;
 
   Device& device;
   std::vector<Step> steps;
   std::vector<Buffer> buffers;
-  size_t arenaBytes = 0, unplannedBytes = 0;
-  uint64_t replays = 0;
+  struct Port {
+    Spec spec;
+    int buffer;
+  };
+  std::vector<Port> inputs, results;
+  size_t arenaBytes = 0;
 
  private:
-  friend class Recorder;
-  void plan();
+  // What the queue needs for a replay; holds nothing that is counted on the JavaScript thread.
+  struct Run;
+  void* addressOf(int buffer) const;
   void* arena_ = nullptr;
-  std::vector<int> inputBuffers_;
-  struct Result { Spec spec; int buffer; };
-  std::vector<Result> results_;
-  std::vector<std::vector<void*>> addresses_;
+  std::shared_ptr<const Run> run_;
 };
 
-// Collects what `issue` does between begin and end (per thread).
+// Collects what `issue` does on this thread while it lives.
 class Recorder {
  public:
-  explicit Recorder(Device& device);
+  // `inputs`: fresh tensors that the function will be called with.
+  Recorder(Device& device, const Tensors& inputs);
   ~Recorder();
   static Recorder* current();
   void add(const Call& call, const char* op, Prepared& prepared, const Tensors& in, const Tensors& out);
-  std::shared_ptr<Program> program;
+  std::unique_ptr<Program> finish(const Tensors& results);
 
  private:
   int bufferOf(const Tensor& tensor, bool written);
+  std::unique_ptr<Program> program_;
+  uint64_t firstId_;
   std::unordered_map<uint64_t, int> byStorage_;
 };
 

@@ -21,14 +21,13 @@ using Failure = std::shared_ptr<const Error>;
 struct Command {
   enum Kind : uint8_t { kernel, task } kind = kernel;
   bool threadBound = false;
-  uint8_t inputs = 0, outputs = 0, inPlace = 0;  // inPlace: bit i: output i is also read
+  uint16_t inputs = 0, outputs = 0;
+  uint32_t inPlace = 0;  // bit i: output i is also read, so its old value survives a failure
   Prepared* prepared = nullptr;
   const char* op = "";
   static constexpr int kInline = 8;
   void* buffers[kInline];
   void** more = nullptr;  // owned, when there are more than kInline
-  uint16_t count = 0;
-  float cost = 0;
   std::function<void(Stream&)>* run = nullptr;  // a task, owned
 };
 
@@ -36,58 +35,64 @@ class Queue {
  public:
   explicit Queue(Backend& backend);
 
-  // inPlace: bit i set when output i is also an input (its old value survives a failure).
+  // A kernel call: the buffers are the inputs, then the outputs. inPlace: bit i: output i is also an input.
   void push(Prepared& prepared, const char* op, void* const* buffers, int inputs, int outputs, uint32_t inPlace);
-  // Any work in order. `reads`: memory whose failure stops it.
+  // Any work in order. threadBound: only the queue's own thread may run it.
   void push(std::function<void(Stream&)> task, double cost, bool threadBound);
 
-  // Waits until all that was pushed before has run. A reader: runs a small backlog itself.
+  // Waits until all that was pushed before has run; runs a small backlog itself.
   void wait();
-  // True when all has run; else runs a small backlog itself, and says whether that emptied the queue.
+  // Runs a small backlog itself; true when all has run, else the queue's thread is at work.
   bool tryFinish();
-  void wake();
 
-  // The failure that spoilt this memory (call when it has been waited for, or from a task).
+  // The failure that spoilt this memory, if any (after waiting, or from a task). Seen failures are not reported by takeFailure.
   Failure failureOf(const void* memory);
-  // The first failure that no reader has seen, and forgets it.
+  // The first failure that nobody has seen; forgets it.
   Failure takeFailure();
-  void fail(const Failure& failure, void* memory);
-  // Memory was written anew.
-  void heal(void* memory);
+  void fail(Failure failure, void* const* outputs, int count, uint32_t inPlace);
+  void heal(const void* memory);  // the memory was written anew
 
-  size_t pending() const { return pushed_.load(std::memory_order_acquire) - done_.load(std::memory_order_acquire); }
+  uint64_t pending() const { return pushed_.load(std::memory_order_acquire) - done_.load(std::memory_order_acquire); }
   uint64_t executed() const { return done_.load(std::memory_order_acquire); }
   // A test-only gate: while held, nothing runs.
-  void hold();
-  void unhold();
-  void stop();  // for the end of the process: lets the running command finish, starts no other
+  void hold(bool on);
+  // For the end of the process: the running command ends, none begins after it.
+  void stop();
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+  // Scratch memory for a prepared call, for tasks that run several.
+  void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers);
 
  private:
   static constexpr uint64_t kCapacity = 1 << 12;
-  static constexpr double kInlineCost = 20000;  // ns: what a reader may run itself
-  void reserveSlot(std::unique_lock<std::mutex>& lock);
-  void publish(std::unique_lock<std::mutex>& lock, double cost);
+  static constexpr uint64_t kBatch = 64;         // small commands that pile up before anyone runs them
+  static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
+  Command& reserve(std::unique_lock<std::mutex>& lock);
+  void publish(double cost, bool threadBound);
+  bool drainInline();
   void execute(Command& command);
   void runKernel(Command& command);
   void work();
-  bool drainInline();
-  void startThread();
+  void wake();
+  void waitFor(uint64_t target);
+  bool ready() const { return pending() > 0 && !held_.load() && !stopping_.load(); }
 
   Backend& backend_;
   Stream stream_;
+  size_t workspaceBytes_ = 0;
   std::vector<Command> ring_;
-  std::mutex push_;
+  std::mutex push_;     // one pusher at a time
   std::mutex running_;  // held by whoever executes
   std::atomic<uint64_t> pushed_{0}, done_{0};
-  double pendingCost_ = 0;  // since the last wake-up, under push_
-  uint64_t sinceWake_ = 0;
-  std::atomic<bool> sleeping_{false}, started_{false}, held_{false}, stopping_{false};
+  std::atomic<double> backlogCost_{0};        // of what was pushed since the queue was last seen empty
+  std::atomic<bool> backlogBound_{false};     // some of it is thread-bound
+  std::atomic<bool> sleeping_{false}, held_{false}, stopping_{false};
+  std::atomic<int> waiters_{0};
+  std::atomic<bool> started_{false};
+  bool wakeRequested_ = false;
   std::mutex sleep_;
   std::condition_variable wakeUp_, finished_;
-  std::atomic<int> waiters_{0};
-  size_t workspaceBytes_ = 0;
-  std::mutex failures_;
+
+  std::mutex failureMutex_;
   std::atomic<bool> anyFailure_{false};
   std::unordered_map<const void*, Failure> spoilt_;
   Failure unseen_;

@@ -50,6 +50,7 @@ struct Storage final : Counted {
   void* data;
   size_t bytes;
   uint64_t id;           // never reused: names the storage in a recording
+  static uint64_t nextId();
   uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
 };
 

@@ -1,0 +1,107 @@
+// The CPU as a backend: memory from the C library, the table of kernels.
+#include "backend.h"
+
+#include <sched.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "cpu/cpu.h"
+#include "cpu/kernels.h"
+
+namespace needletail {
+
+namespace {
+
+// The first number in a file, or -1 ("max", no file).
+double numberIn(const char* path) {
+  std::ifstream file(path);
+  double value = -1;
+  return file >> value ? value : -1;
+}
+
+// Cores that this process may use: its affinity and the container's quota (cgroup v2, then v1).
+int availableCores() {
+  cpu_set_t set;
+  int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  double quota = -1, period = 0;
+  if (!(v2 >> quota >> period)) {
+    quota = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+    period = numberIn("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  }
+  if (quota > 0 && period > 0) cores = std::min(cores, std::max(1, static_cast<int>(quota / period)));
+  return std::max(1, cores);
+}
+
+MemoryInfo memoryInfo() {
+  struct sysinfo info;
+  double total = sysinfo(&info) == 0 ? static_cast<double>(info.totalram) * info.mem_unit : 4e9;
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    const double limit = numberIn(path);
+    if (limit > 0) total = std::min(total, limit);
+  }
+  return {static_cast<size_t>(total)};
+}
+
+Isa detect() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  Isa best = Isa::baseline;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = Isa::avx2;
+  if (best == Isa::avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    best = Isa::avx512;
+  }
+  const char* wish = std::getenv("NEEDLETAIL_ISA");
+  if (wish && std::string(wish) == "baseline") return Isa::baseline;
+  if (wish && std::string(wish) == "avx2") return std::min(best, Isa::avx2);
+  return best;
+#else
+  return Isa::baseline;
+#endif
+}
+
+int threadCount = 0;
+
+}  // namespace
+
+Isa isa() {
+  static const Isa found = detect();
+  return found;
+}
+
+int threads() {
+  if (threadCount == 0) threadCount = availableCores();
+  return threadCount;
+}
+void setThreads(int count) { threadCount = count; }
+
+Backend& cpuBackend() {
+  static Backend backend = [] {
+    Backend b{};
+    b.name = "cpu";
+    b.asynchronous = false;
+    b.allocate = [](size_t bytes) -> void* {
+      void* memory = nullptr;
+      return posix_memalign(&memory, 64, std::max<size_t>(bytes, 64)) == 0 ? memory : nullptr;
+    };
+    b.release = [](void* memory, size_t) { std::free(memory); };
+    b.copyIn = b.copyOut = b.copy = [](Stream&, void* to, const void* from, size_t bytes) {
+      if (bytes) std::memcpy(to, from, bytes);
+    };
+    b.wait = [](Stream&) {};
+    b.memory = memoryInfo;
+    auto set = [&](Kernel kernel, Backend::Prepare prepare) { b.prepare[static_cast<int>(kernel)] = prepare; };
+    set(Kernel::elementwise, prepareElementwise);
+    set(Kernel::matmul, prepareMatmul);
+    return b;
+  }();
+  return backend;
+}
+
+}  // namespace needletail

@@ -1,0 +1,18 @@
+// What the CPU kernels share: how many threads there are, which instruction set, when a loop is worth the team.
+#pragma once
+#include <cstdint>
+
+namespace needletail {
+
+enum class Isa { baseline, avx2, avx512 };
+Isa isa();  // the best this processor has; NEEDLETAIL_ISA=baseline|avx2|avx512 takes a lesser one
+
+// Threads a kernel may use: the container's or machine's cores unless set.
+int threads();
+void setThreads(int count);
+
+// Nanoseconds of work on one thread from which a kernel asks the team to help.
+constexpr double kParallelCost = 30000;
+inline bool worthParallel(double cost) { return cost > kParallelCost && threads() > 1; }
+
+}  // namespace needletail

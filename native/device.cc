@@ -1,0 +1,77 @@
+#include "device.h"
+
+#include <cstdlib>
+
+#include "op.h"
+
+namespace needletail {
+
+thread_local void (*reclaim)() = nullptr;
+
+namespace {
+constexpr size_t kCacheLimit = 1 << 14;  // prepared calls: a loop over ever new shapes must not grow without bound
+
+template <class T>
+void append(std::string& key, const T& value) {
+  key.append(reinterpret_cast<const char*>(&value), sizeof(T));
+}
+void append(std::string& key, const Spec& spec) {
+  append(key, static_cast<uint16_t>(static_cast<int>(spec.dtype) << 8 | spec.shape.rank()));
+  for (int i = 0; i < spec.shape.rank(); i++) append(key, spec.shape[i]);
+}
+}  // namespace
+
+Prepared& Device::prepare(const Call& call, const char* op) {
+  thread_local std::string key;
+  key.clear();
+  append(key, static_cast<uint32_t>(static_cast<int>(call.kernel) | call.in.size() << 8));
+  key.append(reinterpret_cast<const char*>(call.params.data()), sizeof(double) * call.params.count());
+  for (const Spec& spec : call.in) append(key, spec);
+  for (const Spec& spec : call.out) append(key, spec);
+  std::lock_guard lock(mutex_);
+  auto found = cache_.find(key);
+  if (found != cache_.end()) return *found->second;
+  if (cache_.size() >= kCacheLimit) {
+    queue.wait();  // commands in the queue point at prepared calls
+    std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
+  }
+  auto make = backend.prepare[static_cast<int>(call.kernel)];
+  std::unique_ptr<Prepared> prepared = make ? make(call) : nullptr;
+  if (!prepared) {
+    throw Error(std::string(op) + ": not implemented on " + backend.name + " for " +
+                (call.in.empty() ? name(call.out[0].dtype) : name(call.in[0].dtype)));
+  }
+  preparedCount_++;
+  return *(cache_[key] = std::move(prepared));
+}
+
+void Device::forgetPrepared() {
+  queue.wait();
+  std::lock_guard lock(mutex_);
+  std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
+}
+
+void* Device::allocate(size_t bytes) {
+  if (void* memory = allocator.allocate(bytes)) return memory;
+  if (reclaim) reclaim();
+  queue.wait();
+  allocator.trim();
+  if (void* memory = allocator.allocate(bytes)) return memory;
+  throw Error("expected " + std::to_string(bytes) + " bytes of memory on " + backend.name + ", got a limit of " +
+                  std::to_string(allocator.limit()) + " with " + std::to_string(allocator.used()) +
+                  " in use. Dispose of tensors, use a smaller batch, or raise the limit with setMemoryLimit.",
+              Fault::memory);
+}
+
+Device& cpuDevice() {
+  // Never destroyed: its thread may run until the process ends. Registered here, after the libraries it uses have been
+  // initialised, the handler runs before theirs.
+  static Device* device = [] {
+    auto* made = new Device(cpuBackend());
+    std::atexit([] { cpuDevice().queue.stop(); });
+    return made;
+  }();
+  return *device;
+}
+
+}  // namespace needletail

@@ -1,0 +1,136 @@
+#include "op.h"
+
+#include <algorithm>
+
+#include "autograd.h"
+#include "device.h"
+#include "program.h"
+
+namespace needletail {
+
+namespace {
+thread_local const char* currentOp = "needletail";
+struct OpScope {
+  const char* before = currentOp;
+  explicit OpScope(const char* name) { currentOp = name; }
+  ~OpScope() { currentOp = before; }
+};
+
+constexpr int64_t kMaxBytes = int64_t{1} << 46;
+void checkSize(const Spec& spec) {
+  int64_t bytes = static_cast<int64_t>(size(spec.dtype));
+  for (int i = 0; i < spec.shape.rank(); i++) {
+    if (spec.shape[i] < 0 || __builtin_mul_overflow(bytes, spec.shape[i], &bytes) || bytes > kMaxBytes) {
+      throw expected(currentOp, "a result of at most 2^46 bytes", spec.text());
+    }
+  }
+}
+
+// Numbers become tensors where an op can't take them as they are.
+Tensor materialise(const Tensor& number) {
+  Tensor out = empty({number.dtype(), {}});
+  issue(Kernel::fill, write(Fill{number.number()}), {}, {out});
+  return out;
+}
+}  // namespace
+
+void Arguments::fail(const std::string& what, const std::string& actual, const std::string& hint) const {
+  throw expected(op.name, what, actual, hint);
+}
+
+Tensor empty(const Spec& spec) {
+  checkSize(spec);
+  try {
+    return Tensor::make(spec, new Storage(cpuDevice(), spec.bytes()));
+  } catch (const Error& error) {
+    throw Error(std::string(currentOp) + ": " + error.what(), error.fault);
+  }
+}
+
+void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors& out) {
+  bool nothing = true;
+  for (const Tensor& t : out) nothing = nothing && t.elements() == 0;
+  if (nothing) return;
+  Call call{kernel, params, {}, {}};
+  const int inputs = static_cast<int>(in.size()), outputs = static_cast<int>(out.size());
+  SmallVector<void*, 16> buffers;
+  buffers.reserve(inputs + outputs);
+  for (const Tensor& t : in) {
+    call.in.push_back(t.spec());
+    buffers.push_back(t.storage()->data);
+  }
+  uint32_t inPlace = 0;
+  for (int i = 0; i < outputs; i++) {
+    call.out.push_back(out[i].spec());
+    Storage* storage = out[i].storage();
+    buffers.push_back(storage->data);
+    for (const Tensor& t : in) {
+      if (t.storage() == storage) inPlace |= 1u << std::min(i, 31);
+    }
+  }
+  Device& device = out[0].storage()->device;
+  Prepared& prepared = device.prepare(call, currentOp);
+  device.queue.push(prepared, currentOp, buffers.data(), inputs, outputs, inPlace);
+  if (Recorder* recorder = Recorder::current()) recorder->add(call, currentOp, prepared, in, out);
+}
+
+Tensors apply(const Op& op, const Tensors& given, const Params& params) {
+  OpScope scope(op.name);
+  Tensors made;
+  const Tensors* used = &given;
+  if (!op.takesImmediates) {
+    for (size_t i = 0; i < given.size(); i++) {
+      if (given[i] && given[i].isImmediate()) {
+        if (made.empty()) made = given;
+        made[i] = materialise(given[i]);
+        used = &made;
+      }
+    }
+  }
+  const Tensors& in = *used;
+  const Arguments arguments{op, in, params};
+  const Specs specs = op.infer(arguments);
+  Tensors out;
+  for (size_t i = 0; i < specs.size(); i++) {
+    const int alias = i < 4 ? op.alias[i] : 0;
+    out.push_back(alias ? Tensor::make(specs[i], in[alias - 1].storage()) : empty(specs[i]));
+  }
+  op.forward(arguments, out);
+  if (op.changesAlias) {
+    for (size_t i = 0; i < specs.size() && i < 4; i++) {
+      if (op.alias[i]) out[i].storage()->version++;
+    }
+  }
+  if (op.backward && gradientMode()) {
+    for (const Tensor& t : in) {
+      if (t && t.requiresGradient()) {
+        record(op, in, params, out);
+        break;
+      }
+    }
+  }
+  return out;
+}
+
+const char* name(Kernel kernel) {
+  constexpr const char* names[] = {
+#define K(name) #name,
+      NEEDLETAIL_KERNELS(K)
+#undef K
+  };
+  return names[static_cast<int>(kernel)];
+}
+
+std::string Call::text() const {
+  auto number = [](double v) {
+    char buffer[32];
+    snprintf(buffer, sizeof buffer, "%.9g", v);
+    return std::string(buffer);
+  };
+  std::string s = needletail::name(kernel);
+  s += "(";
+  for (int i = 0; i < params.count(); i++) s += (i ? ", " : "") + number(params.real(i));
+  return s + ")";
+}
+
+}  // namespace needletail

@@ -1,0 +1,50 @@
+// The table of all ops. A line here and one in ops.h make an op known to JavaScript.
+#include "ops/ops.h"
+
+#include <string_view>
+#include <unordered_map>
+
+namespace needletail {
+
+const std::vector<const Op*>& allOps() {
+  static const std::vector<const Op*> ops = [] {
+    std::vector<const Op*> list;
+    for (int i = 0; i < elementwiseOps(); i++) list.push_back(&elementwiseOp(i));
+    const Op* others[] = {
+        &whereOp,
+        &matmulOp,
+        // convolution
+
+        // pool
+
+        // norm
+
+        // resize
+
+        // reduce
+
+        // cumulate
+
+        // shape
+        &identityOp,
+
+        // index
+
+        // sort
+
+        // softmax
+
+        // random
+
+        // optimizer
+
+        // batch
+
+    };
+    list.insert(list.end(), std::begin(others), std::end(others));
+    return list;
+  }();
+  return ops;
+}
+
+}  // namespace needletail

@@ -1,0 +1,185 @@
+#include "program.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "device.h"
+
+namespace needletail {
+
+namespace {
+thread_local Recorder* recorder = nullptr;
+constexpr size_t kAlignment = 64;
+size_t aligned(size_t bytes) { return (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
+}  // namespace
+
+struct Program::Run {
+  struct Item {
+    Prepared* prepared;
+    const char* op;
+    std::vector<void*> buffers;
+  };
+  struct Copy {
+    void* memory;
+    size_t bytes;
+  };
+  std::vector<Item> items;
+  std::vector<Copy> inputs, results;
+  double cost = 0;
+  bool threadBound = false;
+};
+
+Recorder::Recorder(Device& device, const Tensors& inputs)
+    : program_(std::make_unique<Program>(device)), firstId_(Storage::nextId()) {
+  for (const Tensor& t : inputs) {
+    program_->inputs.push_back({t.spec(), static_cast<int>(program_->buffers.size())});
+    byStorage_[t.storage()->id] = static_cast<int>(program_->buffers.size());
+    program_->buffers.push_back({Buffer::input, t.spec().bytes(), {}, 0, -1, -1});
+  }
+  recorder = this;
+}
+Recorder::~Recorder() { recorder = nullptr; }
+Recorder* Recorder::current() { return recorder; }
+
+int Recorder::bufferOf(const Tensor& tensor, bool written) {
+  Storage* storage = tensor.storage();
+  auto [found, isNew] = byStorage_.try_emplace(storage->id, static_cast<int>(program_->buffers.size()));
+  if (isNew) {
+    // What was there before, and what was uploaded meanwhile (read before any step wrote it), stays where it is.
+    const bool temporary = storage->id >= firstId_ && written;
+    program_->buffers.push_back({temporary ? Buffer::temporary : Buffer::external, storage->bytes,
+                                 temporary ? Ref<Storage>() : Ref<Storage>(storage), 0, -1, -1});
+  }
+  return found->second;
+}
+
+void Recorder::add(const Call& call, const char* op, Prepared& prepared, const Tensors& in, const Tensors& out) {
+  Step step{call, op, {}, &prepared};
+  const int index = static_cast<int>(program_->steps.size());
+  for (const Tensor& t : in) step.buffers.push_back(bufferOf(t, false));
+  for (const Tensor& t : out) step.buffers.push_back(bufferOf(t, true));
+  for (int b : step.buffers) {
+    Buffer& buffer = program_->buffers[b];
+    if (buffer.first < 0) buffer.first = index;
+    buffer.last = index;
+  }
+  prepared.references++;
+  program_->steps.push_back(std::move(step));
+}
+
+std::unique_ptr<Program> Recorder::finish(const Tensors& results) {
+  for (const Tensor& t : results) {
+    const int buffer = bufferOf(t, false);
+    program_->buffers[buffer].last = static_cast<int>(program_->steps.size());
+    program_->results.push_back({t.spec(), buffer});
+  }
+  program_->finish();
+  return std::move(program_);
+}
+
+Program::~Program() {
+  for (Step& step : steps) step.prepared->references--;
+  if (arena_) device.allocator.release(arena_, arenaBytes);
+}
+
+void* Program::addressOf(int index) const {
+  const Buffer& buffer = buffers[index];
+  return buffer.kind == Buffer::external ? buffer.held->data : static_cast<char*>(arena_) + buffer.offset;
+}
+
+void Program::finish() {
+  // Largest first, each at the lowest offset where nothing overlaps that lives at the same time.
+  std::vector<int> order;
+  for (size_t i = 0; i < buffers.size(); i++) {
+    if (buffers[i].kind == Buffer::external) continue;
+    if (buffers[i].kind == Buffer::input) buffers[i].first = -1;
+    order.push_back(static_cast<int>(i));
+  }
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::vector<int> placed;  // by offset
+  for (int index : order) {
+    Buffer& buffer = buffers[index];
+    size_t offset = 0;
+    for (int other : placed) {
+      const Buffer& o = buffers[other];
+      if (o.last < buffer.first || buffer.last < o.first) continue;
+      if (offset + aligned(buffer.bytes) <= o.offset) break;
+      offset = std::max(offset, o.offset + aligned(o.bytes));
+    }
+    buffer.offset = offset;
+    arenaBytes = std::max(arenaBytes, offset + aligned(buffer.bytes));
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), index,
+                                   [&](int a, int b) { return buffers[a].offset < buffers[b].offset; }),
+                  index);
+  }
+  if (arenaBytes) arena_ = device.allocate(arenaBytes);
+
+  auto run = std::make_shared<Run>();
+  for (const Step& step : steps) {
+    Run::Item item{step.prepared, step.op, {}};
+    for (int b : step.buffers) item.buffers.push_back(addressOf(b));
+    run->items.push_back(std::move(item));
+    run->cost += step.prepared->cost;
+    run->threadBound = run->threadBound || step.prepared->threadBound;
+  }
+  for (const Port& port : inputs) run->inputs.push_back({addressOf(port.buffer), port.spec.bytes()});
+  for (const Port& port : results) run->results.push_back({addressOf(port.buffer), port.spec.bytes()});
+  run_ = std::move(run);
+}
+
+Tensors Program::replay(const Tensors& given) {
+  Tensors out;
+  for (const Port& port : results) out.push_back(Tensor::make(port.spec, new Storage(device, port.spec.bytes())));
+  std::vector<void*> from, to;
+  for (const Tensor& t : given) from.push_back(t.storage()->data);
+  for (const Tensor& t : out) to.push_back(t.storage()->data);
+  Queue& queue = device.queue;
+  const Backend& backend = device.backend;
+  auto task = [run = run_, from = std::move(from), to = std::move(to), &queue, &backend](Stream& stream) {
+    const char* op = "compile";
+    try {
+      for (size_t i = 0; i < from.size(); i++) {
+        if (Failure failure = queue.failureOf(from[i])) return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
+        backend.copy(stream, run->inputs[i].memory, from[i], run->inputs[i].bytes);
+      }
+      for (const Run::Item& item : run->items) {
+        if (queue.stopping()) return;
+        op = item.op;
+        queue.runPrepared(stream, *item.prepared, item.buffers.data());
+      }
+      for (size_t i = 0; i < to.size(); i++) {
+        queue.heal(to[i]);
+        backend.copy(stream, to[i], run->results[i].memory, run->results[i].bytes);
+      }
+    } catch (const std::exception& error) {
+      queue.fail(std::make_shared<const Error>(std::string(op) + ": " + error.what(), Fault::device), to.data(),
+                 static_cast<int>(to.size()), 0);
+    }
+  };
+  queue.push(std::move(task), run_->cost, run_->threadBound);
+  return out;
+}
+
+std::string Program::text() const {
+  auto buffer = [&](int b) {
+    const char* prefix = buffers[b].kind == Buffer::input ? "in" : buffers[b].kind == Buffer::external ? "ext" : "tmp";
+    return std::string(prefix) + std::to_string(b);
+  };
+  std::string s;
+  for (const Step& step : steps) {
+    const size_t inputCount = step.call.in.size();
+    std::string out, in;
+    for (size_t i = 0; i < step.buffers.size(); i++) {
+      std::string& side = i < inputCount ? in : out;
+      const Spec& spec = i < inputCount ? step.call.in[i] : step.call.out[i - inputCount];
+      side += (side.empty() ? "" : ", ") + buffer(step.buffers[i]) + ": " + spec.text();
+    }
+    s += out + " = " + step.op + "." + step.call.text() + " <- " + in + "\n";
+  }
+  size_t sum = 0;
+  for (const Buffer& b : buffers) sum += b.kind == Buffer::external ? 0 : aligned(b.bytes);
+  s += std::to_string(steps.size()) + " steps, " + std::to_string(arenaBytes) + " bytes planned for " + std::to_string(sum) + " bytes of intermediate values\n";
+  return s;
+}
+
+}  // namespace needletail
