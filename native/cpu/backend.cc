@@ -99,6 +99,8 @@ Backend& cpuBackend() {
     auto set = [&](Kernel kernel, Backend::Prepare prepare) { b.prepare[static_cast<int>(kernel)] = prepare; };
     set(Kernel::elementwise, prepareElementwise);
     set(Kernel::matmul, prepareMatmul);
+    set(Kernel::copy, prepareCopy);
+    set(Kernel::fill, prepareFill);
     return b;
   }();
   return backend;

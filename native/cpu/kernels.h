@@ -8,5 +8,7 @@ namespace needletail {
 
 std::unique_ptr<Prepared> prepareElementwise(const Call&);
 std::unique_ptr<Prepared> prepareMatmul(const Call&);
+std::unique_ptr<Prepared> prepareCopy(const Call&);
+std::unique_ptr<Prepared> prepareFill(const Call&);
 
 }  // namespace needletail

@@ -9,6 +9,9 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 // matmul.cc
 Tensor matmul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB);
+// memory.cc
+Tensor identity(const Tensor& t);
+Tensor full(const Spec& spec, double value);
 // convolution.cc
 
 // pool.cc
@@ -18,8 +21,6 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB
 Tensor sumTo(const Tensor& t, const Shape& shape);
 
 // shape.cc
-Tensor identity(const Tensor& t);
-Tensor full(const Spec& spec, double value);
 
 // index.cc
 

@@ -13,6 +13,9 @@ const std::vector<const Op*>& allOps() {
     const Op* others[] = {
         &whereOp,
         &matmulOp,
+        &identityOp,
+        &copyOp,
+        &fillOp,
         // convolution
 
         // pool
@@ -26,7 +29,6 @@ const std::vector<const Op*>& allOps() {
         // cumulate
 
         // shape
-        &identityOp,
 
         // index
 

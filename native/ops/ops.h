@@ -10,6 +10,8 @@ const Op& elementwiseOp(int index);  // in the order of elementwise.def
 int elementwiseOps();
 // matmul.cc
 extern const Op matmulOp;
+// memory.cc
+extern const Op identityOp, copyOp, fillOp;
 // convolution.cc
 
 // pool.cc
@@ -23,8 +25,6 @@ extern const Op matmulOp;
 // cumulate.cc
 
 // shape.cc
-extern const Op identityOp;
-extern const Op copyOp;
 
 // index.cc
 
