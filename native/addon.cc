@@ -37,6 +37,7 @@ struct Environment {
   int64_t reported = 0;
   uint64_t crossings = 0;
   napi_threadsafe_function wakeUp = nullptr;
+  napi_ref collect = nullptr;
   int reading = 0;  // reads that JavaScript waits for: they keep the process alive
 
   explicit Environment(napi_env env) : env(env), handles(this, alive, forget) {}
@@ -526,6 +527,21 @@ napi_value replay(const Call_& c) {
   }
   return c.give(program.replay(inputs));
 }
+// programState(program) → number of tensors: what the program changes in place, as bytes
+napi_value programState(const Call_& c) {
+  Program& program = programOf(c);
+  std::vector<bool> written(program.buffers.size());
+  for (const Step& step : program.steps) {
+    for (size_t i = step.call.in.size(); i < step.buffers.size(); i++) written[step.buffers[i]] = true;
+  }
+  Tensors state;
+  for (size_t i = 0; i < written.size(); i++) {
+    const Buffer& buffer = program.buffers[i];
+    if (!written[i] || buffer.kind != Buffer::external) continue;
+    state.push_back(Tensor::make({DType::uint8, {static_cast<int64_t>(buffer.bytes)}}, buffer.held));
+  }
+  return c.give(state);
+}
 napi_value programText(const Call_& c) { return c.text(programOf(c).text()); }
 napi_value programFree(const Call_& c) {
   programOf(c);
@@ -585,6 +601,12 @@ napi_value poll(const Call_& c) {
   return c.none();
 }
 
+// onShortage(collect): a function that runs the garbage collector
+napi_value onShortage(const Call_& c) {
+  napi_create_reference(c.env, c.values[0], 1, &c.here.collect);
+  return c.none();
+}
+
 // --- set-up
 
 void expose(napi_env env, napi_value exports, const char* name, void* data, size_t bytes, napi_typedarray_type type, size_t length) {
@@ -609,7 +631,14 @@ napi_value init(napi_env env, napi_value exports) {
   auto* environment = new Environment(env);
   here = environment;
   reclaim = [] {
-    if (here) here->handles.pollAll();
+    if (!here) return;
+    if (here->collect) {
+      napi_value self, function, result;
+      napi_get_undefined(here->env, &self);
+      napi_get_reference_value(here->env, here->collect, &function);
+      napi_call_function(here->env, self, function, 0, nullptr, &result);
+    }
+    here->handles.pollAll();
   };
   napi_add_env_cleanup_hook(env, cleanUp, environment);
   napi_value resource;
@@ -639,10 +668,10 @@ napi_value init(napi_env env, napi_value exports) {
       FUNCTION("setGradientMode", gradientMode_), FUNCTION("requiresGradient", requiresGradient),
       FUNCTION("parameter", parameter), FUNCTION("leaf", leaf_), FUNCTION("detach", detach), FUNCTION("backward", backward_),
       FUNCTION("recordCustom", recordCustom_), FUNCTION("recordBegin", recordBegin), FUNCTION("recordEnd", recordEnd),
-      FUNCTION("replay", replay), FUNCTION("programText", programText), FUNCTION("programFree", programFree),
+      FUNCTION("replay", replay), FUNCTION("programState", programState), FUNCTION("programText", programText), FUNCTION("programFree", programFree),
       FUNCTION("memory", memory), FUNCTION("counters", counters), FUNCTION("setMemoryLimit", setMemoryLimit),
       FUNCTION("resetPeak", resetPeak), FUNCTION("threads", getThreads), FUNCTION("setThreads", setThreads_),
-      FUNCTION("pending", pending), FUNCTION("hold", hold), FUNCTION("poll", poll)};
+      FUNCTION("pending", pending), FUNCTION("hold", hold), FUNCTION("poll", poll), FUNCTION("onShortage", onShortage)};
 #undef FUNCTION
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

@@ -1,0 +1,48 @@
+// The one form of an error: `<op>: expected <what>, got <actual>. <hint>`.
+import { inspect } from 'node:util'
+
+/** An error of the form `<op>: expected <what>, got <actual>. <hint>`. */
+export function expected(op: string, what: string, actual: unknown, hint = ''): Error {
+  const error = new Error(`${op}: expected ${what}, got ${describe(actual)}.${hint ? ` ${hint}` : ''}`)
+  ;(error as Error & { code: string }).code = 'ERR_ARGUMENT'
+  return error
+}
+
+/** A value as an error message names it: strings that are phrases already stay, anything else is shown briefly. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`
+  if (typeof value === 'symbol') return 'a symbol'
+  if (Array.isArray(value) && value.every((v) => typeof v === 'number')) return `[${value.join(', ')}]`
+  const text = inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 4, maxStringLength: 40 })
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+/** Checks that a value is a finite or infinite number (not NaN), and gives it back. */
+export function checkNumber(op: string, what: string, value: unknown): number {
+  if (typeof value !== 'number' || Number.isNaN(value)) throw expected(op, what, quoted(value))
+  return value
+}
+
+/** Checks that a value is a whole number within [low, high], and gives it back. */
+export function checkInteger(op: string, what: string, value: unknown, low = -(2 ** 53), high = 2 ** 53): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) throw expected(op, what, quoted(value))
+  return value
+}
+
+/** Checks that a value is an array of whole numbers from `low`, and gives it back. */
+export function checkIntegers(op: string, what: string, value: unknown, low = -(2 ** 53)): readonly number[] {
+  if (!Array.isArray(value) || !value.every((v) => Number.isInteger(v) && v >= low)) throw expected(op, what, quoted(value))
+  return value as number[]
+}
+
+/** Checks that a value is one of the words allowed; an unknown one is answered with the list. */
+export function checkWord<W extends string>(op: string, what: string, value: unknown, words: readonly W[]): W {
+  if (!words.includes(value as W)) throw expected(op, `${what} of ${words.map((w) => `'${w}'`).join(', ')}`, quoted(value))
+  return value as W
+}
+
+/** Strings in quotes, anything else as it is described. */
+export function quoted(value: unknown): string {
+  return typeof value === 'string' ? `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'` : describe(value)
+}

@@ -1,0 +1,10 @@
+// What is public.
+export { Tensor, keep, tidy } from './tensor.js'
+export type { DataOf, DType, ElementOf, FloatDType, IntegerDType, Nested, NumberDType } from './tensor.js'
+export * from './functional.js'
+export { backward, customOp, grad, grads, noGrad, requireGradient, valueAndGrad } from './autograd.js'
+export type { BackwardOptions, CustomOp } from './autograd.js'
+export { compile, noteDependency } from './compile.js'
+export type { Compiled, CompileOptions, Program } from './compile.js'
+export { memory, resetPeakMemory, setMemoryLimit, setThreads, synchronize, synchronizeSync, threads } from './device.js'
+export type { MemoryInfo } from './device.js'

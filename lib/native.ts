@@ -1,0 +1,72 @@
+// The only file that loads the addon, and what TypeScript knows of it.
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+/** What native/addon.cc exports. Tensors are handles; -1 is none. */
+export interface Native {
+  readonly ops: readonly string[]
+  /** Scratch memory of both sides: handles going in, handles coming out, numbers both ways. */
+  readonly inputs: Int32Array
+  readonly results: Int32Array
+  readonly numbers: Float64Array
+  unary(op: number, x: number, p?: number, q?: number): number
+  binary(op: number, a: number, b: number): number
+  binaryNumber(op: number, a: number, number: number, flipped: boolean): number
+  invoke(op: number, inputs: number, parameters: number): number
+  create(dtype: number, rank: number, bytes: ArrayBufferView | ArrayBuffer): number
+  write(handle: number, bytes: ArrayBufferView | ArrayBuffer): void
+  describe(handle: number): number
+  alive(handle: number): boolean
+  dispose(handle: number): void
+  adopt(block: number, object: object): void
+  readSync(handle: number): ArrayBuffer
+  itemSync(handle: number): number
+  readNow(handle: number): ArrayBuffer | undefined
+  readLater(handle: number): Promise<ArrayBuffer>
+  sync(): void
+  setGradientMode(on: boolean): boolean
+  requiresGradient(handle: number): boolean
+  parameter(handle: number): void
+  leaf(handle: number): number
+  detach(handle: number): number
+  backward(output: number, seed: number, targets: number, graph: boolean, keep: boolean): number
+  recordCustom(name: string, inputs: number, outputs: number, backward: (gradients: number) => void): void
+  recordBegin(inputs: number): number
+  recordEnd(results: number): number
+  replay(program: number, inputs: number): number
+  programState(program: number): number
+  programText(program: number): string
+  programFree(program: number): void
+  memory(): { tensors: number; bytes: number; peakBytes: number; reservedBytes: number; limitBytes: number }
+  counters(): { crossings: number; allocations: number; executed: number; prepared: number }
+  setMemoryLimit(bytes: number): void
+  resetPeak(): void
+  threads(): number
+  setThreads(count: number): void
+  /** Commands that have been given to the queue and have not run. */
+  pending(): number
+  /** A gate for tests: while it is held, the queue runs nothing. */
+  hold(on: boolean): void
+  /** Frees what JavaScript has let go. */
+  poll(): void
+  /** Called when memory is short, before the last try. */
+  onShortage(collect: () => void): void
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+function load(): Native {
+  const require = createRequire(import.meta.url)
+  try {
+    return (require('node-gyp-build') as (folder: string) => Native)(root)
+  } catch (error) {
+    const { platform, arch, version } = process
+    throw new Error(
+      `needletail: expected an addon for ${platform}-${arch}, got none that loads. Looked in ${root}build/Release and ` +
+        `${root}prebuilds/${platform}-${arch} with Node.js ${version}. To compile it: npm rebuild needletail --build-from-source ` +
+        `(needs python3, cmake and g++ 12). The loader said: ${(error as Error).message}`
+    )
+  }
+}
+
+export const native = load()
