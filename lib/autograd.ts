@@ -27,10 +27,10 @@ export function backward(output: Tensor<any>, targets: readonly Tensor<any>[], o
   return takeResults(count).map((gradient, i) => gradient ?? zerosLike(targets[i]!))
 }
 
-/** Makes a tensor collect gradients from now on: ops on it are recorded. Gives it back. */
-export function requireGradient<D extends DType>(tensor: Tensor<D>): Tensor<D> {
+/** Makes a tensor collect gradients from now on (ops on it are recorded), or with `false` no longer. Gives it back. */
+export function requireGradient<D extends DType>(tensor: Tensor<D>, on = true): Tensor<D> {
   if (!(tensor instanceof Tensor)) throw expected('requireGradient', 'a tensor', describe(tensor))
-  native.parameter(tensor.handle)
+  native.parameter(tensor.handle, Boolean(on))
   return tensor
 }
 

@@ -26,7 +26,7 @@ export interface Native {
   sync(): void
   setGradientMode(on: boolean): boolean
   requiresGradient(handle: number): boolean
-  parameter(handle: number): void
+  parameter(handle: number, on: boolean): void
   leaf(handle: number): number
   detach(handle: number): number
   backward(output: number, seed: number, targets: number, graph: boolean, keep: boolean): number

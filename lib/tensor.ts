@@ -146,6 +146,14 @@ export class Tensor<D extends DType = 'float32'> {
   }
 }
 
+/**
+ * @internal Puts new values into a tensor's memory, in the order of the queue: all who hold the tensor see them, compiled
+ * functions too.
+ */
+export function writeBytes(tensor: Tensor<DType>, bytes: Uint8Array): void {
+  native.write(tensor.handle, bytes)
+}
+
 // Half-precision values are read as float32.
 function readable(tensor: Tensor<DType>): Tensor<DType> {
   const { dtype } = tensor

@@ -432,9 +432,13 @@ napi_value requiresGradient(const Call_& c) {
   napi_get_boolean(c.env, c.tensor(0, "requiresGradient").requiresGradient(), &value);
   return value;
 }
-// parameter(handle): becomes a leaf that collects a gradient
+// parameter(handle, on): becomes a leaf that collects a gradient, or without `on` a tensor without history
 napi_value parameter(const Call_& c) {
   Tensor t = c.tensor(0, "parameter");
+  if (!c.flag(1)) {
+    t.body()->node = {};
+    return c.none();
+  }
   if (!isFloat(t.dtype())) throw expected("parameter", "float32, bfloat16 or float16", name(t.dtype()), "Only these have gradients.");
   requireGradient(t);
   return c.none();
