@@ -1,0 +1,281 @@
+// The cache, the way from a source to a cached set, and (where set-up has fetched them) the real MNIST and CIFAR-10.
+import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import sharp from 'sharp'
+import { cached, cacheFolder } from '../../lib/data/cache.js'
+import { idxHeader } from '../../lib/data/idx.js'
+import {
+  CIFAR10,
+  fromSite,
+  loadSet,
+  MNIST,
+  readCifarArchive,
+  readCifarPackage,
+  readMnistFiles,
+  readMnistPackage,
+  type RawPart,
+  type SetOrigin
+} from '../../lib/data/sets.js'
+import { md5, noise, tar, temporaryCache, withServer, type Handler } from './support.js'
+
+describe('cache', () => {
+  const folder = temporaryCache()
+
+  it('builds an entry once', async () => {
+    let builds = 0
+    const build = async (into: string) => {
+      builds++
+      writeFileSync(join(into, 'a'), 'x')
+    }
+    const paths = await Promise.all([cached('set', build), cached('set', build), cached('set', build)])
+    deepStrictEqual(paths, Array(3).fill(join(folder(), 'set')))
+    strictEqual(builds, 1)
+    deepStrictEqual(readdirSync(folder()), ['set'])
+  })
+
+  it('leaves nothing behind when building fails', async () => {
+    const build = async (into: string) => {
+      writeFileSync(join(into, 'half'), 'x')
+      throw new Error('cut off')
+    }
+    await rejects(cached('set', build), { message: 'cut off' })
+    deepStrictEqual(readdirSync(folder()), [])
+  })
+
+  it('takes over from a process that was killed', async () => {
+    mkdirSync(join(folder(), 'set.tmp-abc'))
+    // No process has this number: it is beyond the largest that Linux, macOS and Windows give.
+    writeFileSync(join(folder(), 'set.lock'), JSON.stringify({ pid: 2 ** 30, host: hostname() }))
+    await cached('set', async () => {})
+    deepStrictEqual(readdirSync(folder()), ['set'])
+  })
+
+  it('takes over from another machine that shows no life', async () => {
+    const lock = join(folder(), 'set.lock')
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: `not-${hostname()}` }))
+    utimesSync(lock, new Date(0), new Date(0))
+    await cached('set', async () => {})
+    deepStrictEqual(readdirSync(folder()), ['set'])
+  })
+
+  it('is built by one of two processes while the other waits', async () => {
+    const script = `
+      import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
+      import { setTimeout } from 'node:timers/promises'
+      import { cached } from ${JSON.stringify(new URL('../../lib/data/cache.ts', import.meta.url).href)}
+      const [, me, other] = process.argv
+      writeFileSync(me, '')
+      while (!existsSync(other)) await setTimeout(5)
+      await cached('set', async (into) => {
+        appendFileSync(me + '.built', 'x')
+        writeFileSync(into + '/a', 'whole')
+      })`
+    const start = (me: string, other: string) =>
+      new Promise<number | null>((resolve) => {
+        const paths = [join(folder(), me), join(folder(), other)]
+        const options = ['--import', 'tsx', '--input-type=module', '-e', script, ...paths]
+        spawn(process.execPath, options, { stdio: 'inherit' }).on('close', resolve)
+      })
+    deepStrictEqual(await Promise.all([start('one', 'two'), start('two', 'one')]), [0, 0])
+    const built = ['one.built', 'two.built'].filter((name) => existsSync(join(folder(), name)))
+    strictEqual(built.length, 1)
+    deepStrictEqual(readdirSync(join(folder(), 'set')), ['a'])
+  })
+})
+
+const idx = (shape: number[], data: Uint8Array) => Buffer.concat([idxHeader(shape), data])
+
+describe('sets from small files in the official formats', () => {
+  const folder = temporaryCache()
+  const put = (name: string, contents: Uint8Array) => {
+    writeFileSync(join(folder(), name), contents)
+    return join(folder(), name)
+  }
+  const digits = noise(3 * 4)
+  const mnistFiles = [
+    idx([2, 2, 2], digits.subarray(0, 8)),
+    idx([2], Uint8Array.of(7, 1)),
+    idx([1, 2, 2], digits.subarray(8)),
+    idx([1], Uint8Array.of(9))
+  ]
+  const mnistNames = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1']
+  const expectedMnist = {
+    train: { images: { shape: [2, 2, 2, 1], data: [...digits.subarray(0, 8)] }, labels: [7, 1] },
+    test: { images: { shape: [1, 2, 2, 1], data: [...digits.subarray(8)] }, labels: [9] }
+  }
+  const plain = ({ images, labels }: RawPart) => ({
+    images: { shape: images.shape, data: [...images.data] },
+    labels: [...labels]
+  })
+
+  it('reads MNIST from the package', async () => {
+    const members = mnistFiles.map((data, i) => ({ name: `package/data/${mnistNames[i]}-ubyte`, data }))
+    const { train, test } = await readMnistPackage('mnist', [put('p.tgz', gzipSync(tar(members)))])
+    deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+  })
+
+  it("reads MNIST from the site's files", async () => {
+    const paths = mnistFiles.map((data, i) => put(`${mnistNames[i]}-ubyte.gz`, gzipSync(data)))
+    const { train, test } = await readMnistFiles('mnist', paths)
+    deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+  })
+
+  it('refuses a truncated gzip file', async () => {
+    const path = put('cut.gz', gzipSync(noise(1000)).subarray(0, 500))
+    await rejects(readMnistFiles('mnist', [path]), { message: /^mnist: expected a whole gzip file in cut\.gz, got / })
+  })
+
+  const perSheet = 2
+  const pictures = noise(6 * perSheet * 3072)
+  const labels = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2, 0]
+  const expectedCifar = {
+    train: {
+      images: { shape: [10, 32, 32, 3], data: [...pictures.subarray(0, 10 * 3072)] },
+      labels: labels.slice(0, 10)
+    },
+    test: { images: { shape: [2, 32, 32, 3], data: [...pictures.subarray(10 * 3072)] }, labels: labels.slice(10) }
+  }
+  const batches = ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch']
+
+  it('reads CIFAR-10 from the package', async () => {
+    const sheets = batches.map(async (name, i) => {
+      const pixels = pictures.subarray(i * perSheet * 3072, (i + 1) * perSheet * 3072)
+      const raw = { width: 1024, height: perSheet, channels: 3 } as const
+      return { name: `package/${name}.png`, data: await sharp(pixels, { raw }).png().toBuffer() }
+    })
+    const list = (name: string, values: number[]) => ({ name, data: Buffer.from(JSON.stringify(values)) })
+    const lists = [
+      list('package/train_lables.json', labels.slice(0, 10)),
+      list('package/test_lables.json', labels.slice(10))
+    ]
+    const archive = put('c.tgz', gzipSync(tar([...(await Promise.all(sheets)), ...lists])))
+    const { train, test } = await readCifarPackage('cifar10', archive, perSheet)
+    deepStrictEqual({ train: plain(train), test: plain(test) }, expectedCifar)
+  })
+
+  it("reads CIFAR-10 from the site's archive", async () => {
+    const members = batches.map((name, batch) => ({
+      name: `cifar-10-batches-bin/${name}.bin`,
+      data: binaryBatch(pictures, Uint8Array.from(labels), batch * perSheet, perSheet)
+    }))
+    const { train, test } = await readCifarArchive('cifar10', [put('c.tar.gz', gzipSync(tar(members)))])
+    deepStrictEqual({ train: plain(train), test: plain(test) }, expectedCifar)
+  })
+
+  describe('loadSet', () => {
+    const names = mnistNames.map((name) => `${name}-ubyte.gz`)
+    const files = mnistFiles.map((data) => gzipSync(data))
+    const origin = (bases: string[], changes: Partial<SetOrigin> = {}): SetOrigin => ({
+      name: 'small-1',
+      shape: [2, 2, 1],
+      classes: MNIST.classes,
+      train: 2,
+      test: 1,
+      sources: bases.map((base) =>
+        fromSite(
+          base,
+          files.map((data, i) => [names[i]!, data.length, md5(data)]),
+          readMnistFiles
+        )
+      ),
+      ...changes
+    })
+    const serve =
+      (requests: string[]): Handler =>
+      (request, response) => {
+        requests.push(request.url!)
+        const at = names.indexOf(request.url!.slice('/good/'.length))
+        if (at >= 0 && request.url!.startsWith('/good/')) response.end(files[at])
+        else response.writeHead(404).end()
+      }
+
+    it('goes on to the next source, and needs none the second time', () => {
+      const requests: string[] = []
+      return withServer(serve(requests), async (base) => {
+        for (const _ of [1, 2]) {
+          const { train, test } = await loadSet('mnist', origin([`${base}bad/`, `${base}good/`]))
+          deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+        }
+        strictEqual(requests.length, 5) // one refused, four files
+        deepStrictEqual(readdirSync(folder()).sort(), ['downloads', 'small-1'])
+        deepStrictEqual(readdirSync(join(folder(), 'downloads')), [])
+      })
+    })
+
+    it('fetches a damaged entry anew', () =>
+      withServer(serve([]), async (base) => {
+        const small = origin([`${base}good/`])
+        await loadSet('mnist', small)
+        writeFileSync(join(folder(), 'small-1', 'test-images.idx'), 'damaged')
+        const { train, test } = await loadSet('mnist', small)
+        deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+      }))
+
+    const wrong: [string, Partial<SetOrigin>, RegExp][] = [
+      ['another picture size', { shape: [3, 3, 1] }, /expected images \[2, 3, 3, 1\] in 127.*, got \[2, 2, 2, 1\]/],
+      ['another number of pictures', { test: 5 }, /expected images \[5, 2, 2, 1\] in 127/],
+      ['a label without a class', { classes: ['0', '1'] }, /expected labels below 2 in 127.*, got 7 at 0/]
+    ]
+    for (const [what, changes, message] of wrong) {
+      it(`refuses ${what}, and caches nothing`, () =>
+        withServer(serve([]), async (base) => {
+          await rejects(loadSet('mnist', origin([`${base}good/`], changes)), { message })
+          deepStrictEqual(readdirSync(folder()), ['downloads'])
+        }))
+    }
+  })
+})
+
+/** `count` records of CIFAR-10's binary version from NHWC pixels. */
+function binaryBatch(images: Uint8Array, labels: Uint8Array, first: number, count: number): Uint8Array {
+  const batch = new Uint8Array(count * 3073)
+  for (let i = 0; i < count; i++) {
+    batch[i * 3073] = labels[first + i]!
+    for (let c = 0; c < 3; c++) {
+      for (let p = 0; p < 1024; p++) batch[i * 3073 + 1 + c * 1024 + p] = images[((first + i) * 1024 + p) * 3 + c]!
+    }
+  }
+  return batch
+}
+
+describe('the real sets', () => {
+  const hash = (algorithm: string, ...pieces: Uint8Array[]) => {
+    const digest = createHash(algorithm)
+    for (const piece of pieces) digest.update(piece)
+    return digest.digest('hex')
+  }
+  // Tests don't use the network: scripts/data fetches the sets, scripts/test calls it.
+  const isFetched = (origin: SetOrigin) => existsSync(join(cacheFolder(), origin.name))
+
+  it("MNIST is the official one (MD5s of the site's files, unpacked)", async function () {
+    if (!isFetched(MNIST)) return this.skip()
+    const { train, test } = await loadSet('mnist', MNIST)
+    const file = (shape: number[], data: Uint8Array) => hash('md5', idxHeader(shape), data)
+    strictEqual(file([60000, 28, 28], train.images.data), '6bbc9ace898e44ae57da46a324031adb')
+    strictEqual(file([60000], train.labels), 'a25bea736e30d166cdddb491f175f624')
+    strictEqual(file([10000, 28, 28], test.images.data), '2646ac647ad5339dbf082846283269ea')
+    strictEqual(file([10000], test.labels), '27ae3e4e09519cfbb04c329615203637')
+  })
+
+  it('CIFAR-10 is the official one (SHA-1s of the binary version, as published by MXNet)', async function () {
+    if (!isFetched(CIFAR10)) return this.skip()
+    const { train, test } = await loadSet('cifar10', CIFAR10)
+    const digests = [0, 1, 2, 3, 4].map((i) =>
+      hash('sha1', binaryBatch(train.images.data, train.labels, i * 10_000, 10_000))
+    )
+    digests.push(hash('sha1', binaryBatch(test.images.data, test.labels, 0, 10_000)))
+    deepStrictEqual(digests, [
+      'aadd24acce27caa71bf4b10992e9e7b2d74c2540',
+      'c0ba65cce70568cd57b4e03e9ac8d2a5367c1795',
+      '1dd00a74ab1d17a6e7d73e185b69dbf31242f295',
+      'aab85764eb3584312d3c7f65fd2fd016e36a258e',
+      '26e2849e66a845b7f1e4614ae70f4889ae604628',
+      '67eb016db431130d61cd03c7ad570b013799c88c'
+    ])
+  })
+})
