@@ -15,7 +15,7 @@ struct Saved {
 
 using CustomBackward = std::function<Tensors(const Tensors& gradients)>;
 
-struct Node final : Counted {
+struct Node final : Pooled<Node> {
   const Op* op = nullptr;  // none: a leaf, or a custom op
   CustomBackward custom;
   Params params;
@@ -28,7 +28,7 @@ struct Node final : Counted {
   std::string customName;
   uint64_t number;  // order of creation
   Node();
-  ~Node() override;
+  ~Node();
 };
 
 // Whether ops record themselves now (per thread).

@@ -69,7 +69,9 @@ class Handles {
       forget_(context_, block->reference);
       for (Tensor& t : block->slots) live_ -= t ? 1 : 0;
       if (static_cast<int>(cursor_) == current_) current_ = -1;
-      block.reset();
+      for (Tensor& t : block->slots) t = Tensor();
+      block->reference = nullptr;
+      spare_.push_back(std::move(block));
       freeBlocks_.push_back(static_cast<int>(cursor_));
     }
   }
@@ -108,7 +110,12 @@ class Handles {
       block = freeBlocks_.back();
       freeBlocks_.pop_back();
     }
-    blocks_[block] = std::make_unique<Block>();
+    if (spare_.empty()) {
+      blocks_[block] = std::make_unique<Block>();
+    } else {
+      blocks_[block] = std::move(spare_.back());
+      spare_.pop_back();
+    }
     return block;
   }
 
@@ -116,6 +123,7 @@ class Handles {
   Alive alive_;
   Forget forget_;
   std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<std::unique_ptr<Block>> spare_;
   std::vector<int> freeBlocks_;
   int current_ = -1, next_ = 0;
   size_t cursor_ = 0, bytes_ = 0;

@@ -27,6 +27,12 @@ inline bool isInteger(DType d) { return d >= DType::int32 && d <= DType::uint8; 
 class Shape {
  public:
   Shape() = default;
+  Shape(const Shape& other) : rank_(other.rank_) { std::memcpy(dims_, other.dims_, sizeof(int64_t) * rank_); }
+  Shape& operator=(const Shape& other) {
+    rank_ = other.rank_;
+    std::memcpy(dims_, other.dims_, sizeof(int64_t) * rank_);
+    return *this;
+  }
   Shape(std::initializer_list<int64_t> dims) {
     for (int64_t d : dims) push(d);
   }
@@ -74,6 +80,12 @@ class Params {
  public:
   static constexpr int kMax = 40;
   Params() = default;
+  Params(const Params& other) : count_(other.count_) { std::memcpy(values_, other.values_, sizeof(double) * count_); }
+  Params& operator=(const Params& other) {
+    count_ = other.count_;
+    std::memcpy(values_, other.values_, sizeof(double) * count_);
+    return *this;
+  }
   Params(std::initializer_list<double> values) {
     for (double v : values) push(v);
   }

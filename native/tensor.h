@@ -13,7 +13,34 @@ struct Node;
 // Counted without atomics: an object belongs to one thread.
 struct Counted {
   int references = 0;
-  virtual ~Counted() = default;
+};
+
+// Memory for objects of one type, kept for the next: they come and go by the million.
+template <class T>
+struct Pooled : Counted {
+#if !defined(__SANITIZE_ADDRESS__)  // which sees more when each object has memory of its own
+  static void* operator new(size_t bytes) {
+    auto& list = spare();
+    if (!list.head) return ::operator new(bytes);
+    void* memory = list.head;
+    list.head = *static_cast<void**>(memory);
+    return memory;
+  }
+  static void operator delete(void* memory) {
+    auto& list = spare();
+    *static_cast<void**>(memory) = list.head;
+    list.head = memory;
+  }
+
+ private:
+  struct List {
+    void* head = nullptr;
+  };
+  static List& spare() {
+    static thread_local List list;
+    return list;
+  }
+#endif
 };
 
 template <class T>
@@ -43,9 +70,9 @@ class Ref {
 
 // Memory of a device. Given back to the pool when the last tensor lets go: the queue is in order, so whoever gets the block
 // next uses it after all that was enqueued before.
-struct Storage final : Counted {
+struct Storage final : Pooled<Storage> {
   Storage(Device& device, size_t bytes);
-  ~Storage() override;
+  ~Storage();
   Device& device;
   void* data;
   size_t bytes;
@@ -54,14 +81,14 @@ struct Storage final : Counted {
   uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
 };
 
-struct TensorBody final : Counted {
+struct TensorBody final : Pooled<TensorBody> {
   Spec spec;
   Ref<Storage> storage;  // none: an immediate number
   double number = 0;     // the value of an immediate
   Ref<Node> node;        // what made it, or a leaf's own node; none: no gradient flows
   int output = 0;        // which result of the node
   TensorBody();
-  ~TensorBody() override;
+  ~TensorBody();
 };
 
 class Tensor {
