@@ -1,5 +1,5 @@
 // Differentiation: the tape is native; here are its entrances.
-import { describe, expected } from './errors.js'
+import { expected, quoted } from './errors.js'
 import { native } from './native.js'
 import { putInputs, takeResults, Tensor, wrap, type DType } from './tensor.js'
 import { zerosLike } from './functional/creation.js'
@@ -18,18 +18,18 @@ export interface BackwardOptions {
  * A target that takes no part has zeros.
  */
 export function backward(output: Tensor<any>, targets: readonly Tensor<any>[], options: BackwardOptions = {}): Tensor<any>[] {
-  if (!(output instanceof Tensor)) throw expected('backward', 'a tensor', describe(output))
-  if (!Array.isArray(targets)) throw expected('backward', 'an array of tensors', describe(targets))
+  if (!(output instanceof Tensor)) throw expected('backward', 'a tensor', quoted(output))
+  if (!Array.isArray(targets)) throw expected('backward', 'an array of tensors', quoted(targets))
   putInputs('backward', targets)
   const { createGraph = false, keepGraph = false, seed } = options
-  if (seed !== undefined && !(seed instanceof Tensor)) throw expected('backward', 'a tensor as seed', describe(seed))
+  if (seed !== undefined && !(seed instanceof Tensor)) throw expected('backward', 'a tensor as seed', quoted(seed))
   const count = native.backward(output.handle, seed?.handle ?? -1, targets.length, createGraph, keepGraph)
   return takeResults(count).map((gradient, i) => gradient ?? zerosLike(targets[i]!))
 }
 
 /** Makes a tensor collect gradients from now on (ops on it are recorded), or with `false` no longer. Gives it back. */
 export function requireGradient<D extends DType>(tensor: Tensor<D>, on = true): Tensor<D> {
-  if (!(tensor instanceof Tensor)) throw expected('requireGradient', 'a tensor', describe(tensor))
+  if (!(tensor instanceof Tensor)) throw expected('requireGradient', 'a tensor', quoted(tensor))
   native.parameter(tensor.handle, Boolean(on))
   return tensor
 }
@@ -46,7 +46,7 @@ export function withGradientMode<T>(on: boolean, f: () => T): T {
 
 /** Runs a function whose ops are not recorded: for evaluation. The function must not be async. */
 export function noGrad<T>(f: () => T): T {
-  if (typeof f !== 'function') throw expected('noGrad', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('noGrad', 'a function', quoted(f))
   const result = withGradientMode(false, f)
   rejectPromise('noGrad', result)
   return result
@@ -63,9 +63,9 @@ type Arguments = [Tensor<any>, ...unknown[]]
 let depth = 0 // gradients inside gradients: the inner ones keep a graph
 
 function differentiate<A extends Arguments>(op: string, f: (...args: A) => Tensor<any>, args: A, all: boolean) {
-  if (typeof f !== 'function') throw expected(op, 'a function', describe(f))
+  if (typeof f !== 'function') throw expected(op, 'a function', quoted(f))
   const positions = args.map((_, i) => i).filter((i) => args[i] instanceof Tensor && (all || i === 0))
-  if (!(args[0] instanceof Tensor)) throw expected(op, 'a tensor as first argument', describe(args[0]))
+  if (!(args[0] instanceof Tensor)) throw expected(op, 'a tensor as first argument', quoted(args[0]))
   const leaves = [...args] as unknown as A
   const nested = depth > 0
   depth++
@@ -74,7 +74,7 @@ function differentiate<A extends Arguments>(op: string, f: (...args: A) => Tenso
       for (const i of positions) leaves[i] = wrap(native.leaf((args[i] as Tensor).handle))
       const value = f(...leaves)
       rejectPromise(op, value)
-      if (!(value instanceof Tensor)) throw expected(op, 'a function that returns a tensor', describe(value))
+      if (!(value instanceof Tensor)) throw expected(op, 'a function that returns a tensor', quoted(value))
       const gradients = backward(value, positions.map((i) => leaves[i] as Tensor), { createGraph: nested })
       return { value: nested ? value : value.detach(), gradients }
     })
@@ -88,19 +88,19 @@ function differentiate<A extends Arguments>(op: string, f: (...args: A) => Tenso
  * Can be nested: `grad(x => grad(f)(x).sum())`.
  */
 export function grad<A extends Arguments>(f: (...args: A) => Tensor<any>): (...args: A) => A[0] {
-  if (typeof f !== 'function') throw expected('grad', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('grad', 'a function', quoted(f))
   return (...args: A) => differentiate('grad', f, args, false).gradients[0]!
 }
 
 /** Like `grad`, but with respect to every argument that is a tensor, in their order. */
 export function grads<A extends Arguments>(f: (...args: A) => Tensor<any>): (...args: A) => Tensor<any>[] {
-  if (typeof f !== 'function') throw expected('grads', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('grads', 'a function', quoted(f))
   return (...args: A) => differentiate('grads', f, args, true).gradients
 }
 
 /** Like `grad`, but gives the function's value too. */
 export function valueAndGrad<A extends Arguments>(f: (...args: A) => Tensor<any>): (...args: A) => { value: Tensor<any>; gradient: A[0] } {
-  if (typeof f !== 'function') throw expected('valueAndGrad', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('valueAndGrad', 'a function', quoted(f))
   return (...args: A) => {
     const { value, gradients } = differentiate('valueAndGrad', f, args, false)
     return { value, gradient: gradients[0]! }
@@ -119,12 +119,12 @@ export interface CustomOp<I extends readonly Tensor<any>[]> {
 /** An op with a gradient of your own, written with other ops. */
 export function customOp<I extends readonly Tensor<any>[]>(definition: CustomOp<I>): (...inputs: I) => Tensor<any> {
   const { name, forward, backward: gradientOf } = definition ?? {}
-  if (typeof name !== 'string' || name === '') throw expected('customOp', 'a name', describe(name))
-  if (typeof forward !== 'function') throw expected('customOp', 'a function as forward', describe(forward))
-  if (typeof gradientOf !== 'function') throw expected('customOp', 'a function as backward', describe(gradientOf))
+  if (typeof name !== 'string' || name === '') throw expected('customOp', 'a name', quoted(name))
+  if (typeof forward !== 'function') throw expected('customOp', 'a function as forward', quoted(forward))
+  if (typeof gradientOf !== 'function') throw expected('customOp', 'a function as backward', quoted(gradientOf))
   return (...inputs: I) => {
     const output = withGradientMode(false, () => forward(...inputs))
-    if (!(output instanceof Tensor)) throw expected(name, 'a forward that returns a tensor', describe(output))
+    if (!(output instanceof Tensor)) throw expected(name, 'a forward that returns a tensor', quoted(output))
     if (!inputs.some((t) => t instanceof Tensor && t.requiresGradient)) return output
     const result = output.detach()
     putInputs(name, [...inputs, result])
@@ -132,11 +132,11 @@ export function customOp<I extends readonly Tensor<any>[]>(definition: CustomOp<
       const gradient = takeResults(count)[0]!
       const gradients = gradientOf(gradient, inputs, result)
       if (!Array.isArray(gradients) || gradients.length !== inputs.length) {
-        throw expected(name, `a backward that returns an array of ${inputs.length} gradients`, describe(gradients))
+        throw expected(name, `a backward that returns an array of ${inputs.length} gradients`, quoted(gradients))
       }
       gradients.forEach((g: Tensor<any> | undefined, i) => {
         if (g === undefined) return
-        if (!(g instanceof Tensor)) throw expected(name, 'gradients that are tensors', describe(g))
+        if (!(g instanceof Tensor)) throw expected(name, 'gradients that are tensors', quoted(g))
         const input = inputs[i]!
         if (g.dtype !== input.dtype || String(g.shape) !== String(input.shape)) {
           throw expected(name, `a gradient of ${input.dtype} [${input.shape.join(', ')}]`, `${g.dtype} [${g.shape.join(', ')}]`)

@@ -1,5 +1,5 @@
 // compile: a function of tensors runs eagerly once, is recorded once, and is then replayed natively.
-import { checkInteger, checkWord, describe, expected } from './errors.js'
+import { checkInteger, checkWord, describe, expected, quoted } from './errors.js'
 import { native } from './native.js'
 import { call, dtypes, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
 import { withGradientMode } from './autograd.js'
@@ -109,7 +109,7 @@ function split(args: readonly unknown[], tensors: Tensor<DType>[]): string {
       return Object.entries(value).map(([key, item]) => [key, visit(item)])
     }
     if (value === undefined || value === null || ['number', 'string', 'boolean'].includes(typeof value)) return [typeof value, String(value)]
-    throw expected('compile', 'arguments that are tensors, numbers, strings, booleans, or arrays or objects of them', describe(value))
+    throw expected('compile', 'arguments that are tensors, numbers, strings, booleans, or arrays or objects of them', quoted(value))
   }
   return JSON.stringify(args.map(visit))
 }
@@ -196,7 +196,7 @@ function verified(f: (...args: never[]) => unknown, args: readonly unknown[], in
  * Tensors that it makes and does not return are freed when it ends. Reading a value inside it is an error.
  */
 export function compile<A extends unknown[], R>(f: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
-  if (typeof f !== 'function') throw expected('compile', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('compile', 'a function', quoted(f))
   const { verify, compute = 'float32' } = options ?? {}
   if (verify !== undefined) checkInteger('compile', 'verify to be a whole number from 1', verify, 1)
   if ((dtypes as readonly unknown[]).includes(compute) && compute !== 'float32') {

@@ -1,6 +1,6 @@
 // The tensor: a small object with an integer handle to what lives in native memory. Reading, freeing, and calling ops.
 import { inspect } from 'node:util'
-import { describe, expected } from './errors.js'
+import { expected, quoted } from './errors.js'
 import { native } from './native.js'
 import type { OpName } from './op-names.generated.js'
 
@@ -46,6 +46,11 @@ export class Tensor<D extends DType = 'float32'> {
   constructor(handle: number, block: object) {
     this.handle = handle
     this.block = block
+  }
+
+  /** An object of this class alone is a tensor: one that was given its prototype is not. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #spec in value
   }
 
   #describe(): Spec {
@@ -251,7 +256,7 @@ export function wrap<D extends DType>(handle: number): Tensor<D> {
 /** @internal The handle of an argument; anything but a tensor is an error. */
 export function handleOf(op: string, value: unknown): number {
   if (value instanceof Tensor) return value.handle
-  throw expected(op, 'a tensor', describe(value), typeof value === 'object' && value !== null && 'handle' in value
+  throw expected(op, 'a tensor', quoted(value), typeof value === 'object' && value !== null && 'handle' in value
     ? 'A tensor belongs to the thread that made it.' : '')
 }
 
@@ -291,7 +296,7 @@ export function callMany(
   const { numbers } = native
   for (let i = 0; i < parameters.length; i++) {
     const value = parameters[i]
-    if (typeof value !== 'number') throw expected(op, 'numbers', describe(value))
+    if (typeof value !== 'number') throw expected(op, 'numbers', quoted(value))
     numbers[i] = value
   }
   return takeResults(native.invoke(numberOf.get(op)!, tensors.length, parameters.length))
@@ -312,7 +317,7 @@ export function unary(op: number, name: string, x: Tensor<DType>): Tensor<DType>
 }
 /** @internal */
 export function unaryWith(op: number, name: string, x: Tensor<DType>, p: number, q: number): Tensor<DType> {
-  for (const value of [p, q]) if (typeof value !== 'number') throw expected(name, 'a number', describe(value))
+  for (const value of [p, q]) if (typeof value !== 'number') throw expected(name, 'a number', quoted(value))
   return wrap(native.unary(op, handleOf(name, x), p, q))
 }
 /** @internal */
@@ -322,12 +327,12 @@ export function binary(op: number, name: string, a: Tensor<DType> | number, b: T
     return wrap(native.binaryNumber(op, a.handle, numberFrom(name, b), false))
   }
   if (b instanceof Tensor) return wrap(native.binaryNumber(op, b.handle, numberFrom(name, a), true))
-  throw expected(name, 'a tensor', describe(a), 'At least one side is a tensor; nt.tensor(3) makes one of a number.')
+  throw expected(name, 'a tensor', quoted(a), 'At least one side is a tensor; nt.tensor(3) makes one of a number.')
 }
 function numberFrom(op: string, value: unknown): number {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean') return value ? 1 : 0
-  throw expected(op, 'a tensor or a number', describe(value))
+  throw expected(op, 'a tensor or a number', quoted(value))
 }
 
 /** @internal Makes functions whose first argument is a tensor methods of tensors. */
@@ -362,7 +367,7 @@ export function tensorsIn(value: unknown, found: Tensor<DType>[] = [], seen = ne
  * The function must not be async: its tensors would be freed while it still waits.
  */
 export function tidy<T>(f: () => T): T {
-  if (typeof f !== 'function') throw expected('tidy', 'a function', describe(f))
+  if (typeof f !== 'function') throw expected('tidy', 'a function', quoted(f))
   const outer = scope
   const made = new Set<Tensor<DType>>()
   scope = made

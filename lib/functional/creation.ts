@@ -1,5 +1,5 @@
 // Making tensors from JavaScript values, and constants.
-import { checkInteger, describe, expected, quoted } from '../errors.js'
+import { checkInteger, expected, quoted } from '../errors.js'
 import { native } from '../native.js'
 import { call, dtypes, Tensor, wrap, type DType, type Nested } from '../tensor.js'
 
@@ -86,7 +86,7 @@ function convert(value: unknown, dtype: DType): number | bigint {
   const low = dtype === 'int32' ? -(2 ** 31) : dtype === 'int64' ? -(2 ** 63) : 0
   const high = dtype === 'int32' ? 2 ** 31 - 1 : dtype === 'int64' ? 2 ** 63 : 255
   if ((kind === 'number' && !Number.isInteger(value)) || (value as number) < low || (value as number) > high) {
-    throw expected('tensor', `values that ${dtype} can hold`, describe(value))
+    throw expected('tensor', `values that ${dtype} can hold`, quoted(value))
   }
   return dtype === 'int64' ? BigInt(value as number) : Number(value)
 }
@@ -190,12 +190,12 @@ export function ones(shape: readonly number[], options?: TensorOptions<DType>): 
 
 /** Zeros of another tensor's shape and dtype. */
 export function zerosLike<D extends DType>(like: Tensor<D>): Tensor<D> {
-  if (!(like instanceof Tensor)) throw expected('zerosLike', 'a tensor', describe(like))
+  if (!(like instanceof Tensor)) throw expected('zerosLike', 'a tensor', quoted(like))
   return constant('zerosLike', like.shape, 0, like)
 }
 
 /** Ones of another tensor's shape and dtype. */
 export function onesLike<D extends DType>(like: Tensor<D>): Tensor<D> {
-  if (!(like instanceof Tensor)) throw expected('onesLike', 'a tensor', describe(like))
+  if (!(like instanceof Tensor)) throw expected('onesLike', 'a tensor', quoted(like))
   return constant('onesLike', like.shape, 1, like)
 }

@@ -1,5 +1,5 @@
 // where and matmul: core ops that are not rows of elementwise.def.
-import { describe, expected } from '../errors.js'
+import { expected, quoted } from '../errors.js'
 import { addMethods, call, Tensor, type DType, type FloatDType } from '../tensor.js'
 import { full } from './creation.js'
 
@@ -8,7 +8,7 @@ import { full } from './creation.js'
  */
 export function where<D extends DType>(condition: Tensor<'bool'>, a: Tensor<D> | number, b: Tensor<D> | number): Tensor<D> {
   const partner = a instanceof Tensor ? a : b
-  if (!(partner instanceof Tensor)) throw expected('where', 'a tensor on at least one side', describe(a))
+  if (!(partner instanceof Tensor)) throw expected('where', 'a tensor on at least one side', quoted(a))
   const side = (value: Tensor<D> | number): Tensor<D> =>
     typeof value === 'number' ? full([], value, { dtype: partner.dtype }) : value
   return call('where', [condition, side(a), side(b)])
@@ -31,7 +31,7 @@ export interface MatmulOptions {
  */
 export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>, options: MatmulOptions = {}): Tensor<D> {
   const { transposeA = false, transposeB = false, bias, activation } = options ?? {}
-  if (activation !== undefined && activation !== 'relu') throw expected('matmul', "the activation 'relu' or none", describe(activation))
+  if (activation !== undefined && activation !== 'relu') throw expected('matmul', "the activation 'relu' or none", quoted(activation))
   const inputs = bias === undefined ? [a, b] : [a, b, bias]
   return call('matmul', inputs, [Number(Boolean(transposeA)), Number(Boolean(transposeB)), activation === 'relu' ? 1 : 0])
 }

@@ -47,10 +47,7 @@ struct Number {
     else if constexpr (std::is_unsigned_v<T>) return a.v;
     else return a.v < 0 ? static_cast<T>(-a.v) : a.v;
   }
-  NT_INLINE friend Number sign(Number a) {
-    if constexpr (std::is_floating_point_v<T>) return a.v != a.v ? a.v : static_cast<T>((a.v > 0) - (a.v < 0));
-    else return static_cast<T>((a.v > 0) - (a.v < 0));
-  }
+  NT_INLINE friend Number sign(Number a) { return static_cast<T>((a.v > 0) - (a.v < 0)); }  // 0 for a NaN, as in PyTorch
   NT_INLINE friend Number floorDivide(Number a, Number b) {
     if constexpr (std::is_floating_point_v<T>) {
       return std::floor(a.v / b.v);
