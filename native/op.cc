@@ -9,11 +9,31 @@
 namespace needletail {
 
 namespace {
+// The op at work on this thread, and the device of its inputs, where its results and intermediate values go.
 thread_local const char* currentOp = "needletail";
+thread_local Device* currentDevice = nullptr;
 struct OpScope {
-  const char* before = currentOp;
-  explicit OpScope(const char* name) { currentOp = name; }
-  ~OpScope() { currentOp = before; }
+  const char* opBefore = currentOp;
+  Device* deviceBefore = currentDevice;
+  OpScope(const char* name, const Tensors& in) {
+    currentOp = name;
+    Device* device = nullptr;
+    for (const Tensor& t : in) {
+      if (!t || t.isImmediate()) continue;
+      Device* other = &t.storage()->device;
+      if (device && device != other) {
+        restore();
+        throw expected(name, "tensors on one device", std::string(device->backend.name) + " and " + other->backend.name);
+      }
+      device = other;
+    }
+    if (device) currentDevice = device;
+  }
+  ~OpScope() { restore(); }
+  void restore() {
+    currentOp = opBefore;
+    currentDevice = deviceBefore;
+  }
 };
 
 constexpr int64_t kMaxBytes = int64_t{1} << 46;
@@ -41,7 +61,7 @@ void Arguments::fail(const std::string& what, const std::string& actual, const s
 Tensor empty(const Spec& spec) {
   checkSize(spec);
   try {
-    return Tensor::make(spec, new Storage(cpuDevice(), spec.bytes()));
+    return Tensor::make(spec, new Storage(currentDevice ? *currentDevice : cpuDevice(), spec.bytes()));
   } catch (const Error& error) {
     throw Error(std::string(currentOp) + ": " + error.what(), error.fault);
   }
@@ -75,7 +95,7 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
 }
 
 Tensors apply(const Op& op, const Tensors& given, const Params& params) {
-  OpScope scope(op.name);
+  OpScope scope(op.name, given);
   Tensors made;
   const Tensors* used = &given;
   if (!op.takesImmediates) {
