@@ -89,7 +89,7 @@ struct Softmax {
 };
 
 // softmaxCrossEntropy: in: logits [n, c], labels int32 or int64 [n], weights [c] if `weighted`; out: losses float32 [n]:
-// weight[label] * ((1 - smoothing) * -log p[label] + smoothing * mean over classes of -log p).
+// (1 - smoothing) * weight[label] * -log p[label] + smoothing * mean over classes of weight[c] * -log p[c], as PyTorch's.
 // softmaxCrossEntropyGradient: in: gradient [n], logits, labels, (weights); out: [n, c].
 // A label outside [0, c) is a failure in the queue.
 struct CrossEntropy {
@@ -245,6 +245,7 @@ enum class OptimizerKind { sgd, adam, adamw };
 // One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), then for each of
 // `count` parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has one slot (velocity)
 // when momentum != 0, else none; Adam and AdamW have two (first and second moment).
+// Slots are float32, whatever the parameter.
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   int count = 0;

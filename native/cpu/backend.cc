@@ -101,6 +101,14 @@ Backend& cpuBackend() {
     set(Kernel::matmul, prepareMatmul);
     set(Kernel::copy, prepareCopy);
     set(Kernel::fill, prepareFill);
+    set(Kernel::softmax, prepareSoftmax);
+    set(Kernel::softmaxGradient, prepareSoftmaxGradient);
+    set(Kernel::softmaxCrossEntropy, prepareSoftmaxCrossEntropy);
+    set(Kernel::softmaxCrossEntropyGradient, prepareSoftmaxCrossEntropyGradient);
+    set(Kernel::random, prepareRandom);
+    set(Kernel::optimizer, prepareOptimizer);
+    set(Kernel::batch, prepareBatch);
+    set(Kernel::count, prepareCount);
     return b;
   }();
   return backend;

@@ -10,5 +10,13 @@ std::unique_ptr<Prepared> prepareElementwise(const Call&);
 std::unique_ptr<Prepared> prepareMatmul(const Call&);
 std::unique_ptr<Prepared> prepareCopy(const Call&);
 std::unique_ptr<Prepared> prepareFill(const Call&);
+std::unique_ptr<Prepared> prepareSoftmax(const Call&);
+std::unique_ptr<Prepared> prepareSoftmaxGradient(const Call&);
+std::unique_ptr<Prepared> prepareSoftmaxCrossEntropy(const Call&);
+std::unique_ptr<Prepared> prepareSoftmaxCrossEntropyGradient(const Call&);
+std::unique_ptr<Prepared> prepareRandom(const Call&);
+std::unique_ptr<Prepared> prepareOptimizer(const Call&);
+std::unique_ptr<Prepared> prepareBatch(const Call&);
+std::unique_ptr<Prepared> prepareCount(const Call&);
 
 }  // namespace needletail

@@ -15,6 +15,7 @@ const std::vector<const Op*>& allOps() {
         &matmulOp,
         &identityOp,
         &copyOp,
+        &assignOp,
         &fillOp,
         // convolution
 
@@ -35,12 +36,20 @@ const std::vector<const Op*>& allOps() {
         // sort
 
         // softmax
+        &softmaxOp,
+        &softmaxGradientOp,
+        &softmaxCrossEntropyOp,
+        &softmaxCrossEntropyGradientOp,
 
         // random
+        &randomOp,
 
         // optimizer
+        &optimizerOp,
 
         // batch
+        &batchOp,
+        &countOp,
 
     };
     list.insert(list.end(), std::begin(others), std::end(others));

@@ -11,7 +11,7 @@ int elementwiseOps();
 // matmul.cc
 extern const Op matmulOp;
 // memory.cc
-extern const Op identityOp, copyOp, fillOp;
+extern const Op identityOp, copyOp, assignOp, fillOp;
 // convolution.cc
 
 // pool.cc
@@ -31,11 +31,15 @@ extern const Op identityOp, copyOp, fillOp;
 // sort.cc
 
 // softmax.cc
+extern const Op softmaxOp, softmaxGradientOp, softmaxCrossEntropyOp, softmaxCrossEntropyGradientOp;
 
 // random.cc
+extern const Op randomOp;
 
 // optimizer.cc
+extern const Op optimizerOp;
 
 // batch.cc
+extern const Op batchOp, countOp;
 
 }  // namespace needletail

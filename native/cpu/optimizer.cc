@@ -1,0 +1,102 @@
+// The optimizers' updates: every parameter is cut into chunks, and the threads share the chunks.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "cpu/dtype.h"
+#include "cpu/isa/optimizer.h"
+#include "cpu/kernels.h"
+
+namespace needletail {
+
+namespace {
+
+constexpr int64_t kChunk = 4096;
+
+struct Chunk {
+  int parameter;
+  int64_t first, count;
+};
+
+struct OptimizerRun final : Prepared {
+  Optimizer params;
+  int slots;
+  std::vector<DType> dtypes;
+  std::vector<Chunk> chunks;
+  bool parallel;
+
+  // The numbers of this step, in double as PyTorch has them.
+  OptimizerStep numbers(double rate, double step) const {
+    OptimizerStep s{};
+    s.momentum = static_cast<float>(params.momentum);
+    s.rate = static_cast<float>(rate);
+    s.decay = static_cast<float>(params.weightDecay);
+    if (params.kind == OptimizerKind::sgd) return s;
+    if (params.kind == OptimizerKind::adamw) s.decay = static_cast<float>(1 - rate * params.weightDecay);
+    s.rate = static_cast<float>(rate / (1 - std::pow(params.beta1, step)));
+    s.correction = static_cast<float>(1 / std::sqrt(1 - std::pow(params.beta2, step)));
+    s.beta2 = static_cast<float>(params.beta2);
+    s.rest1 = static_cast<float>(1 - params.beta1);
+    s.rest2 = static_cast<float>(1 - params.beta2);
+    s.epsilon = static_cast<float>(params.epsilon);
+    return s;
+  }
+
+  void update(const OptimizerStep& step, int64_t n, float* parameter, const float* gradient, float* first,
+              float* second) const {
+    if (params.kind == OptimizerKind::sgd) {
+      const SgdKind kind = params.momentum == 0 ? SgdKind::plain
+                           : params.nesterov    ? SgdKind::nesterov
+                                                : SgdKind::momentum;
+      sgdChunkForIsa()(step, kind, n, parameter, gradient, first);
+    } else {
+      adamChunkForIsa()(step, params.kind == OptimizerKind::adamw, n, parameter, gradient, first, second);
+    }
+  }
+
+  void chunk(const OptimizerStep& step, const Chunk& c, void* const* buffers) const {
+    void* const* own = buffers + 2 + c.parameter * (2 + slots);
+    float* first = slots > 0 ? static_cast<float*>(own[2]) + c.first : nullptr;
+    float* second = slots > 1 ? static_cast<float*>(own[3]) + c.first : nullptr;
+    const DType dtype = dtypes[c.parameter];
+    if (dtype == DType::float32) {
+      return update(step, c.count, static_cast<float*>(own[0]) + c.first, static_cast<const float*>(own[1]) + c.first,
+                    first, second);
+    }
+    float parameter[kChunk], gradient[kChunk];
+    uint16_t* narrow = static_cast<uint16_t*>(own[0]) + c.first;
+    halfToFloat(dtype, narrow, parameter, c.count);
+    halfToFloat(dtype, static_cast<const uint16_t*>(own[1]) + c.first, gradient, c.count);
+    update(step, c.count, parameter, gradient, first, second);
+    floatToHalf(dtype, parameter, narrow, c.count);
+  }
+
+  void run(Stream&, void* const* buffers) override {
+    const OptimizerStep step = numbers(*static_cast<const float*>(buffers[0]), *static_cast<const float*>(buffers[1]));
+    const int count = static_cast<int>(chunks.size());
+#pragma omp parallel for schedule(static) num_threads(threads()) if (parallel)
+    for (int i = 0; i < count; i++) chunk(step, chunks[i], buffers);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
+  auto run = std::make_unique<OptimizerRun>();
+  run->params = read<Optimizer>(call.params);
+  run->slots = run->params.kind != OptimizerKind::sgd ? 2 : run->params.momentum != 0 ? 1 : 0;
+  double total = 0;
+  for (int p = 0; p < run->params.count; p++) {
+    const Spec& spec = call.in[2 + p * (2 + run->slots)];
+    run->dtypes.push_back(spec.dtype);
+    const int64_t n = spec.elements();
+    for (int64_t first = 0; first < n; first += kChunk) run->chunks.push_back({p, first, std::min(kChunk, n - first)});
+    total += static_cast<double>(n);
+  }
+  run->cost = 50 + total * (1 + run->slots) * 0.5;
+  run->parallel = run->threadBound = worthParallel(run->cost);
+  return run;
+}
+
+}  // namespace needletail

@@ -1,0 +1,103 @@
+// The optimizers' updates, in place: one call for all parameters, as PyTorch's SGD, Adam and AdamW compute them.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/ops.h"
+
+namespace needletail {
+
+namespace {
+
+// Parameters per kernel call: their tensors are the call's results, and a command tells its first 32 apart.
+constexpr int kGroup = 10;
+
+int slotsOf(const Optimizer& p) { return p.kind == OptimizerKind::sgd ? (p.momentum != 0 ? 1 : 0) : 2; }
+
+std::string text(double v) {
+  char buffer[32];
+  snprintf(buffer, sizeof buffer, "%.17g", v);
+  return buffer;
+}
+
+void requireIn(const Arguments& args, const char* what, double value, double low, double high) {
+  if (!(value >= low && value < high)) args.fail(what, text(value));
+}
+
+void checkNumbers(const Arguments& args) {
+  const double kind = args.params.real(0), count = args.params.real(1);
+  if (!(kind == 0 || kind == 1 || kind == 2)) args.fail("an optimizer", text(kind));
+  if (!(count >= 0 && count < 1e6 && std::floor(count) == count)) args.fail("a count of parameters", text(count));
+  const auto p = read<Optimizer>(args.params);
+  requireIn(args, "a momentum of at least 0", p.momentum, 0, INFINITY);
+  requireIn(args, "beta1 in [0, 1)", p.beta1, 0, 1);
+  requireIn(args, "beta2 in [0, 1)", p.beta2, 0, 1);
+  requireIn(args, "an epsilon of at least 0", p.epsilon, 0, INFINITY);
+  requireIn(args, "a weight decay of at least 0", p.weightDecay, 0, INFINITY);
+  if (p.nesterov && p.momentum == 0) args.fail("a momentum above 0 with nesterov", "0");
+}
+
+Specs inferOptimizer(const Arguments& args) {
+  checkNumbers(args);
+  const auto p = read<Optimizer>(args.params);
+  const int slots = slotsOf(p);
+  const size_t count = 2 + static_cast<size_t>(p.count) * (2 + slots);
+  if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
+  for (const Tensor& t : args.in) {
+    if (!t || t.isImmediate()) args.fail("tensors", t ? "a number" : "nothing");
+  }
+  for (int i = 0; i < 2; i++) {
+    if (args.spec(i) != Spec{DType::float32, {}}) {
+      args.fail(i == 0 ? "a learning rate float32 []" : "a step float32 []", args.spec(i).text());
+    }
+  }
+  for (int i = 0; i < p.count; i++) {
+    const int first = 2 + i * (2 + slots);
+    const Spec& parameter = args.spec(first);
+    const std::string which = " for parameter " + std::to_string(i);
+    if (!isFloat(parameter.dtype)) {
+      args.fail("float32, bfloat16 or float16" + which, parameter.text(), "Integers can't be trained.");
+    }
+    if (args.spec(first + 1) != parameter) {
+      args.fail("a gradient " + parameter.text() + which, args.spec(first + 1).text());
+    }
+    for (int j = 0; j < slots; j++) {
+      const Spec slot{DType::float32, parameter.shape};
+      if (args.spec(first + 2 + j) != slot)
+        args.fail("a state " + slot.text() + which, args.spec(first + 2 + j).text());
+    }
+  }
+  // Two parameters in one memory would be updated by two threads.
+  SmallVector<Storage*, 16> written;
+  for (int i = 0; i < p.count; i++) {
+    for (int j = 0; j < 2 + slots; j++) {
+      if (j != 1) written.push_back(args.in[2 + i * (2 + slots) + j].storage());
+    }
+  }
+  std::sort(written.begin(), written.end());
+  if (std::adjacent_find(written.begin(), written.end()) != written.end()) {
+    args.fail("parameters of their own memory", "the same memory twice",
+              "Pass each parameter once, and no views of others.");
+  }
+  return {};
+}
+
+void forwardOptimizer(const Arguments& args, Tensors&) {
+  auto p = read<Optimizer>(args.params);
+  const int each = 2 + slotsOf(p), count = p.count;
+  for (int first = 0; first < count; first += kGroup) {
+    p.count = std::min(kGroup, count - first);
+    Tensors in{args.in[0], args.in[1]}, out;
+    for (int i = 2 + first * each; i < 2 + (first + p.count) * each; i++) {
+      in.push_back(args.in[i].detached());
+      if ((i - 2) % each != 1) out.push_back(in.back());
+    }
+    issue(Kernel::optimizer, write(p), in, out);
+    for (Tensor& t : out) t.storage()->version++;
+  }
+}
+
+}  // namespace
+
+const Op optimizerOp = {.name = "optimizer", .infer = inferOptimizer, .forward = forwardOptimizer};
+
+}  // namespace needletail

@@ -1,0 +1,136 @@
+// Softmax, its logarithm, and cross-entropy.
+#include <cmath>
+
+#include "ops/elementwise_tensor.h"
+#include "ops/functions.h"
+#include "ops/ops.h"
+
+namespace needletail {
+
+namespace {
+
+std::string text(double v) {
+  char buffer[32];
+  snprintf(buffer, sizeof buffer, "%.17g", v);
+  return buffer;
+}
+
+void requireTensors(const Arguments& args, size_t count) {
+  if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
+  for (const Tensor& t : args.in) {
+    if (!t || t.isImmediate()) args.fail("tensors", t ? "a number" : "nothing");
+  }
+}
+
+void requireFloats(const Arguments& args, const Spec& x) {
+  if (!isFloat(x.dtype)) args.fail("float32, bfloat16 or float16", x.text(), "Use astype.");
+}
+
+void checkAxis(const Arguments& args, const Spec& x) {
+  const double axis = args.params.real(1);
+  if (x.shape.rank() == 0) args.fail("at least one axis", x.text());
+  if (!(axis >= 0 && axis < x.shape.rank() && std::floor(axis) == axis)) {
+    args.fail("an axis of " + x.shape.text(), text(axis));
+  }
+}
+
+Specs inferSoftmax(const Arguments& args) {
+  requireTensors(args, 1);
+  requireFloats(args, args.spec(0));
+  checkAxis(args, args.spec(0));
+  return {args.spec(0)};
+}
+
+Specs inferSoftmaxGradient(const Arguments& args) {
+  requireTensors(args, 2);
+  requireFloats(args, args.spec(0));
+  checkAxis(args, args.spec(0));
+  if (args.spec(1) != args.spec(0))
+    args.fail("a gradient like the result", args.spec(0).text() + " and " + args.spec(1).text());
+  return {args.spec(0)};
+}
+
+void forwardSoftmax(const Arguments& args, Tensors& out) { issue(Kernel::softmax, args.params, args.in, out); }
+void forwardSoftmaxGradient(const Arguments& args, Tensors& out) {
+  issue(Kernel::softmaxGradient, args.params, args.in, out);
+}
+
+// softmax: dx = y (g - sum(g y)); log: dx = g - exp(y) sum(g).
+Tensors backwardSoftmax(const History& h, const Tensors& gradients) {
+  const Tensor &g = gradients[0], &y = h.out[0];
+  if (!h.graph) return {apply1(softmaxGradientOp, {g, y}, h.params)};
+  const auto p = read<Softmax>(h.params);
+  Shape rest = y.shape();
+  rest[p.axis] = 1;
+  if (p.log) return {g - exp(y) * sumTo(g, rest)};
+  const Tensor t = g * y;
+  return {t - y * sumTo(t, rest)};
+}
+
+// Logits, labels and weights, from input `first` on.
+void checkEntropy(const Arguments& args, int first) {
+  const auto p = read<CrossEntropy>(args.params);
+  requireTensors(args, first + 2 + (p.weighted ? 1 : 0));
+  const Spec &logits = args.spec(first), &labels = args.spec(first + 1);
+  if (!isFloat(logits.dtype) || logits.shape.rank() != 2) {
+    args.fail("logits [n, classes] of float32, bfloat16 or float16", logits.text());
+  }
+  const std::string n = std::to_string(logits.shape[0]);
+  if ((labels.dtype != DType::int32 && labels.dtype != DType::int64) || labels.shape != Shape{logits.shape[0]}) {
+    args.fail("labels int32 or int64 [" + n + "]", labels.text(), "A label is the number of a class.");
+  }
+  if (p.weighted && args.spec(first + 2) != Spec{DType::float32, {logits.shape[1]}}) {
+    args.fail("weights float32 [" + std::to_string(logits.shape[1]) + "], one per class", args.spec(first + 2).text());
+  }
+  if (!(p.smoothing >= 0 && p.smoothing <= 1)) args.fail("a label smoothing in [0, 1]", text(p.smoothing));
+}
+
+Specs inferEntropy(const Arguments& args) {
+  checkEntropy(args, 0);
+  return {{DType::float32, {args.spec(0).shape[0]}}};
+}
+void forwardEntropy(const Arguments& args, Tensors& out) {
+  issue(Kernel::softmaxCrossEntropy, args.params, args.in, out);
+}
+
+Specs inferEntropyGradient(const Arguments& args) {
+  checkEntropy(args, 1);
+  const Spec losses{DType::float32, {args.spec(1).shape[0]}};
+  if (args.spec(0) != losses) args.fail("a gradient " + losses.text(), args.spec(0).text());
+  return {args.spec(1)};
+}
+void forwardEntropyGradient(const Arguments& args, Tensors& out) {
+  issue(Kernel::softmaxCrossEntropyGradient, args.params, args.in, out);
+}
+
+// Of the logits alone: labels and weights have no gradient.
+Tensors backwardEntropy(const History& h, const Tensors& gradients) {
+  Tensors in = h.in, result(h.in.size(), Tensor());
+  Tensors arguments{gradients[0]};
+  for (const Tensor& t : in) arguments.push_back(t);
+  if (h.wanted[0]) result[0] = apply1(softmaxCrossEntropyGradientOp, arguments, h.params);
+  return result;
+}
+
+}  // namespace
+
+const Op softmaxOp = {.name = "softmax",
+                      .infer = inferSoftmax,
+                      .forward = forwardSoftmax,
+                      .backward = backwardSoftmax,
+                      .saveOutputs = save(0)};
+
+// What backward uses where no graph is asked for.
+const Op softmaxGradientOp = {
+    .name = "softmaxGradient", .infer = inferSoftmaxGradient, .forward = forwardSoftmaxGradient};
+
+const Op softmaxCrossEntropyOp = {.name = "softmaxCrossEntropy",
+                                  .infer = inferEntropy,
+                                  .forward = forwardEntropy,
+                                  .backward = backwardEntropy,
+                                  .saveInputs = save(0, 1, 2)};
+
+const Op softmaxCrossEntropyGradientOp = {
+    .name = "softmaxCrossEntropyGradient", .infer = inferEntropyGradient, .forward = forwardEntropyGradient};
+
+}  // namespace needletail
