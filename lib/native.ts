@@ -64,7 +64,8 @@ function load(): Native {
     throw new Error(
       `needletail: expected an addon for ${platform}-${arch}, got none that loads. Looked in ${root}build/Release and ` +
         `${root}prebuilds/${platform}-${arch} with Node.js ${version}. To compile it: npm rebuild needletail --build-from-source ` +
-        `(needs python3, cmake and g++ 12). The loader said: ${(error as Error).message}`
+        `(needs python3, cmake and g++ 12). The loader said: ${(error as Error).message}`,
+      { cause: error }
     )
   }
 }
