@@ -18,7 +18,7 @@ function(needletail_isa name)
   add_library(needletail_${name} STATIC ${ISA_SOURCES})
   target_link_libraries(needletail_${name} PRIVATE needletail_options)
   target_compile_definitions(needletail_${name} PRIVATE NT_ISA=${name})
-  target_compile_options(needletail_${name} PRIVATE ${ARGN})
+  target_compile_options(needletail_${name} PRIVATE -Wno-psabi ${ARGN})  # wide vectors stay inside one file
   target_link_libraries(needletail PRIVATE needletail_${name})
 endfunction()
 

@@ -72,7 +72,7 @@ struct ArgReduce {
   void fields(F f) { f(minimum), f(axis); }
 };
 
-// in: x. out: running sum (product) along `axis`.
+// in: x, (factors). out: running sum (product) along `axis`; with factors, of x's shape: out[i] = x[i] + factors[i] * out[i - 1].
 struct Cumulate {
   bool product = false, exclusive = false, reverse = false;
   int axis = 0;
@@ -174,7 +174,7 @@ struct Permute {
   }
 };
 
-// out[i...] = x[start + i * step ...]; a step may be negative. Sizes are the output's.
+// out[i...] = x[start + i * step ...]; a step may be negative, or 0 (x is broadcast along the axis). Sizes are the output's.
 struct Slice {
   int64_t start[kMaxRank] = {}, step[kMaxRank] = {1, 1, 1, 1, 1, 1, 1, 1};
   template <class F>

@@ -109,6 +109,15 @@ Backend& cpuBackend() {
     set(Kernel::optimizer, prepareOptimizer);
     set(Kernel::batch, prepareBatch);
     set(Kernel::count, prepareCount);
+    set(Kernel::reduce, prepareReduce);
+    set(Kernel::argReduce, prepareArgReduce);
+    set(Kernel::cumulate, prepareCumulate);
+    set(Kernel::permute, preparePermute);
+    set(Kernel::slice, prepareSlice);
+    set(Kernel::pad, preparePad);
+    set(Kernel::concat, prepareConcat);
+    set(Kernel::cast, prepareCast);
+    set(Kernel::iota, prepareIota);
     return b;
   }();
   return backend;

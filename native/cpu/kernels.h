@@ -18,5 +18,14 @@ std::unique_ptr<Prepared> prepareRandom(const Call&);
 std::unique_ptr<Prepared> prepareOptimizer(const Call&);
 std::unique_ptr<Prepared> prepareBatch(const Call&);
 std::unique_ptr<Prepared> prepareCount(const Call&);
+std::unique_ptr<Prepared> prepareReduce(const Call&);
+std::unique_ptr<Prepared> prepareArgReduce(const Call&);
+std::unique_ptr<Prepared> prepareCumulate(const Call&);
+std::unique_ptr<Prepared> preparePermute(const Call&);
+std::unique_ptr<Prepared> prepareSlice(const Call&);
+std::unique_ptr<Prepared> preparePad(const Call&);
+std::unique_ptr<Prepared> prepareConcat(const Call&);
+std::unique_ptr<Prepared> prepareCast(const Call&);
+std::unique_ptr<Prepared> prepareIota(const Call&);
 
 }  // namespace needletail

@@ -19,8 +19,27 @@ Tensor full(const Spec& spec, double value);
 // reduce.cc
 // The sum over the axes that broadcasting added or stretched: the gradient of broadcasting `shape` to that of `t`.
 Tensor sumTo(const Tensor& t, const Shape& shape);
+// Over the axes whose bits are set.
+Tensor sum(const Tensor& t, int axes, bool keepDims);
+
+// cumulate.cc
+Tensor cumsum(const Tensor& t, int axis, bool exclusive, bool reverse);
+Tensor cumprod(const Tensor& t, int axis, bool exclusive, bool reverse);
+// y[i] = x[i] + factors[i] * y[i - 1]
+Tensor linearScan(const Tensor& x, const Tensor& factors, int axis, bool reverse);
 
 // shape.cc
+Tensor reshape(const Tensor& t, const Shape& shape);
+Tensor permute(const Tensor& t, const SmallVector<int, 8>& order);
+Tensor broadcastTo(const Tensor& t, const Shape& shape);
+Tensor slice(const Tensor& t, int axis, int64_t start, int64_t stop);
+// Turned round along the axes whose bits are set.
+Tensor flip(const Tensor& t, int axes);
+// Moved along the axis by 1 or -1; a zero comes in, the last element falls out.
+Tensor shift(const Tensor& t, int axis, int by);
+Tensor concat(const Tensors& tensors, int axis);
+// convert.cc
+Tensor cast(const Tensor& t, DType dtype);
 
 // index.cc
 

@@ -26,10 +26,31 @@ const std::vector<const Op*>& allOps() {
         // resize
 
         // reduce
+        &sumOp,
+        &meanOp,
+        &prodOp,
+        &maxOp,
+        &minOp,
+        &anyOp,
+        &allOp,
+        &argmaxOp,
+        &argminOp,
 
         // cumulate
+        &cumsumOp,
+        &cumprodOp,
+        &linearScanOp,
 
         // shape
+        &reshapeOp,
+        &permuteOp,
+        &sliceOp,
+        &padOp,
+        &concatOp,
+        &broadcastToOp,
+        &assignOp,
+        &castOp,
+        &iotaOp,
 
         // index
 

@@ -21,10 +21,32 @@ extern const Op identityOp, copyOp, assignOp, fillOp;
 // resize.cc
 
 // reduce.cc
+extern const Op sumOp;
+extern const Op meanOp;
+extern const Op prodOp;
+extern const Op maxOp;
+extern const Op minOp;
+extern const Op anyOp;
+extern const Op allOp;
+extern const Op argmaxOp;
+extern const Op argminOp;
 
 // cumulate.cc
+extern const Op cumsumOp;
+extern const Op cumprodOp;
+extern const Op linearScanOp;
 
 // shape.cc
+extern const Op reshapeOp;
+extern const Op permuteOp;
+extern const Op sliceOp;
+extern const Op padOp;
+extern const Op concatOp;
+extern const Op broadcastToOp;
+extern const Op assignOp;
+// convert.cc
+extern const Op castOp;
+extern const Op iotaOp;
 
 // index.cc
 

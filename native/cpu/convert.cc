@@ -1,0 +1,82 @@
+// cast and iota.
+#include <algorithm>
+
+#include "cpu/cpu.h"
+#include "cpu/dtype.h"
+#include "cpu/isa/convert.h"
+#include "cpu/kernels.h"
+
+namespace needletail {
+
+namespace {
+
+CastLoop loopOf(DType from, DType to) {
+#if defined(__x86_64__)
+  if (isa() == Isa::avx512) return avx512::castLoop(from, to);
+  if (isa() == Isa::avx2) return avx2::castLoop(from, to);
+#endif
+  return baseline::castLoop(from, to);
+}
+
+struct CastRun final : Prepared {
+  CastLoop loop;
+  size_t fromSize, toSize;
+  int64_t n;
+  bool parallel;
+  void run(Stream&, void* const* buffers) override {
+    const char* from = static_cast<const char*>(buffers[0]);
+    char* to = static_cast<char*>(buffers[1]);
+    if (!parallel) return loop(from, to, n);
+    const int team = threads();
+#pragma omp parallel for schedule(static) num_threads(team)
+    for (int part = 0; part < team; part++) {
+      const int64_t first = n * part / team, last = n * (part + 1) / team;
+      loop(from + first * fromSize, to + first * toSize, last - first);
+    }
+  }
+};
+
+struct IotaRun final : Prepared {
+  DType dtype;
+  double start, step;
+  int64_t n;
+  void run(Stream&, void* const* buffers) override {
+    dispatch(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* y = static_cast<T*>(buffers[0]);
+      for (int64_t i = 0; i < n; i++) {
+        const double v = start + static_cast<double>(i) * step;
+        if constexpr (std::is_class_v<T>) y[i] = T(static_cast<float>(v));
+        else y[i] = static_cast<T>(v);
+      }
+    });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Prepared> prepareCast(const Call& call) {
+  auto run = std::make_unique<CastRun>();
+  const DType from = call.in[0].dtype, to = call.out[0].dtype;
+  run->loop = loopOf(from, to);
+  run->fromSize = size(from);
+  run->toSize = size(to);
+  run->n = call.in[0].elements();
+  run->cost = 50 + static_cast<double>(run->n) * 0.5;
+  run->parallel = worthParallel(run->cost);
+  run->threadBound = run->parallel;
+  return run;
+}
+
+std::unique_ptr<Prepared> prepareIota(const Call& call) {
+  const auto params = read<Iota>(call.params);
+  auto run = std::make_unique<IotaRun>();
+  run->dtype = call.out[0].dtype;
+  run->start = params.start;
+  run->step = params.step;
+  run->n = call.out[0].elements();
+  run->cost = 40 + static_cast<double>(run->n);
+  return run;
+}
+
+}  // namespace needletail
