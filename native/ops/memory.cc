@@ -11,15 +11,6 @@ Specs inferSame(const Arguments& args) {
   return {args.spec(0)};
 }
 void forwardView(const Arguments&, Tensors&) {}
-// In place: the first takes the values of the second.
-Specs inferAssign(const Arguments& args) {
-  if (args.in.size() != 2 || !args.has(0) || !args.has(1)) args.fail("two tensors", std::to_string(args.in.size()));
-  if (args.spec(1) != args.spec(0)) args.fail("values " + args.spec(0).text(), args.spec(1).text());
-  return {args.spec(0)};
-}
-void forwardAssign(const Arguments& args, Tensors& out) {
-  if (args.in[1].storage() != out[0].storage()) issue(Kernel::copy, {}, {args.in[1]}, out);
-}
 void forwardCopy(const Arguments& args, Tensors& out) { issue(Kernel::copy, {}, args.in, out); }
 Tensors backwardSame(const History&, const Tensors& gradients) { return {gradients[0]}; }
 
@@ -46,8 +37,6 @@ void forwardFill(const Arguments& args, Tensors& out) { issue(Kernel::fill, writ
 const Op identityOp = {
     .name = "identity", .infer = inferSame, .forward = forwardView, .backward = backwardSame, .alias = {1, 0, 0, 0}};
 const Op copyOp = {.name = "copy", .infer = inferSame, .forward = forwardCopy, .backward = backwardSame};
-const Op assignOp = {
-    .name = "assign", .infer = inferAssign, .forward = forwardAssign, .alias = {1}, .changesAlias = true};
 const Op fillOp = {.name = "fill", .infer = inferFill, .forward = forwardFill};
 
 Tensor identity(const Tensor& t) { return apply1(identityOp, {t}); }

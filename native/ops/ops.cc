@@ -15,7 +15,6 @@ const std::vector<const Op*>& allOps() {
         &matmulOp,
         &identityOp,
         &copyOp,
-        &assignOp,
         &fillOp,
         // convolution
 

@@ -11,7 +11,7 @@ int elementwiseOps();
 // matmul.cc
 extern const Op matmulOp;
 // memory.cc
-extern const Op identityOp, copyOp, assignOp, fillOp;
+extern const Op identityOp, copyOp, fillOp;
 // convolution.cc
 
 // pool.cc
@@ -21,32 +21,15 @@ extern const Op identityOp, copyOp, assignOp, fillOp;
 // resize.cc
 
 // reduce.cc
-extern const Op sumOp;
-extern const Op meanOp;
-extern const Op prodOp;
-extern const Op maxOp;
-extern const Op minOp;
-extern const Op anyOp;
-extern const Op allOp;
-extern const Op argmaxOp;
-extern const Op argminOp;
+extern const Op sumOp, meanOp, prodOp, maxOp, minOp, anyOp, allOp, argmaxOp, argminOp;
 
 // cumulate.cc
-extern const Op cumsumOp;
-extern const Op cumprodOp;
-extern const Op linearScanOp;
+extern const Op cumsumOp, cumprodOp, linearScanOp;
 
 // shape.cc
-extern const Op reshapeOp;
-extern const Op permuteOp;
-extern const Op sliceOp;
-extern const Op padOp;
-extern const Op concatOp;
-extern const Op broadcastToOp;
-extern const Op assignOp;
+extern const Op reshapeOp, permuteOp, sliceOp, padOp, concatOp, broadcastToOp, assignOp;
 // convert.cc
-extern const Op castOp;
-extern const Op iotaOp;
+extern const Op castOp, iotaOp;
 
 // index.cc
 
