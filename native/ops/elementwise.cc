@@ -131,11 +131,14 @@ void issueRow(Row row, const Tensors& operands, const Params& numbers, const Ten
   e.q = numbers.real(1);
   Tensors in;
   for (size_t i = 0; i < operands.size(); i++) {
-    if (operands[i].isImmediate()) {
+    const Tensor& t = operands[i];
+    // A kernel knows its operands' dtype from a buffer, which a comparison's bool result is not: one operand must have one.
+    const bool last = i + 1 == operands.size() && in.empty() && t.dtype() != out.dtype();
+    if (t.isImmediate() && !last) {
       e.immediates |= 1 << i;
-      e.values[i] = operands[i].number();
+      e.values[i] = t.number();
     } else {
-      in.push_back(operands[i]);
+      in.push_back(t.isImmediate() ? full({t.dtype(), {}}, t.number()) : t);
     }
   }
   issue(Kernel::elementwise, write(e), in, {out});
