@@ -62,7 +62,7 @@ struct Environment {
     return handle;
   }
 };
-thread_local Environment* here = nullptr;
+NEEDLETAIL_THREAD Environment* here = nullptr;
 
 [[noreturn]] void failArgument(const char* what, const char* got, const char* hint = "") {
   throw expected("needletail", what, got, hint);

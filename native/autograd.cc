@@ -8,8 +8,8 @@
 namespace needletail {
 
 namespace {
-thread_local bool mode = true;
-thread_local uint64_t nextNode = 1;
+NEEDLETAIL_THREAD bool mode = true;
+NEEDLETAIL_THREAD uint64_t nextNode = 1;
 
 // Nodes and what they save are let go one by one: a long chain would overflow the stack if each freed the next.
 struct Graveyard {

@@ -10,8 +10,8 @@ namespace needletail {
 
 namespace {
 // The op at work on this thread, and the device of its inputs, where its results and intermediate values go.
-thread_local const char* currentOp = "needletail";
-thread_local Device* currentDevice = nullptr;
+NEEDLETAIL_THREAD const char* currentOp = "needletail";
+NEEDLETAIL_THREAD Device* currentDevice = nullptr;
 struct OpScope {
   const char* opBefore = currentOp;
   Device* deviceBefore = currentDevice;

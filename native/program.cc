@@ -8,7 +8,7 @@
 namespace needletail {
 
 namespace {
-thread_local Recorder* recorder = nullptr;
+NEEDLETAIL_THREAD Recorder* recorder = nullptr;
 constexpr size_t kAlignment = 64;
 size_t aligned(size_t bytes) { return (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
 }  // namespace

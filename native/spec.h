@@ -7,6 +7,9 @@
 
 #include "small_vector.h"
 
+// For the few words that every op looks at on its thread: no call to find them. A library's share of such memory is small.
+#define NEEDLETAIL_THREAD thread_local __attribute__((tls_model("initial-exec")))
+
 namespace needletail {
 
 enum class DType : uint8_t { float32, bfloat16, float16, int32, int64, uint8, boolean };

@@ -37,7 +37,7 @@ struct Pooled : Counted {
     void* head = nullptr;
   };
   static List& spare() {
-    static thread_local List list;
+    static NEEDLETAIL_THREAD List list;
     return list;
   }
 #endif
