@@ -1,6 +1,7 @@
 // The border to JavaScript: the only file that knows Node-API. Tensors cross as integer handles; lists of handles and numbers
-// through scratch memory that both sides see. Plain C calls where an op takes a fraction of a microsecond.
-#include <node_api.h>
+// through scratch memory that both sides see. Plain C calls where an op takes a fraction of a microsecond, node-addon-api
+// elsewhere.
+#include <napi.h>
 #include <omp.h>
 
 #include <cstring>
@@ -556,9 +557,8 @@ napi_value programFree(const Call_& c) {
 // --- the process
 
 napi_value object(const Call_& c, std::initializer_list<std::pair<const char*, double>> fields) {
-  napi_value result;
-  napi_create_object(c.env, &result);
-  for (const auto& [key, value] : fields) napi_set_named_property(c.env, result, key, c.numberValue(value));
+  Napi::Object result = Napi::Object::New(c.env);
+  for (const auto& [key, value] : fields) result.Set(key, value);
   return result;
 }
 napi_value memory(const Call_& c) {
@@ -613,12 +613,10 @@ napi_value onShortage(const Call_& c) {
 
 // --- set-up
 
-void expose(napi_env env, napi_value exports, const char* name, void* data, size_t bytes, napi_typedarray_type type, size_t length) {
-  napi_value buffer, array;
-  // The memory lives as long as the environment.
-  if (napi_create_external_arraybuffer(env, data, bytes, [](napi_env, void*, void*) {}, nullptr, &buffer) != napi_ok) return;
-  napi_create_typedarray(env, type, length, buffer, 0, &array);
-  napi_set_named_property(env, exports, name, array);
+// An array over memory that lives as long as the environment.
+template <class Array, class T, size_t N>
+void expose(Napi::Object exports, const char* name, T (&memory)[N]) {
+  exports.Set(name, Array::New(exports.Env(), N, Napi::ArrayBuffer::New(exports.Env(), memory, sizeof memory), 0));
 }
 
 void cleanUp(void* data) {
@@ -631,7 +629,7 @@ void cleanUp(void* data) {
   delete environment;
 }
 
-napi_value init(napi_env env, napi_value exports) {
+Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   here = environment;
   reclaim = [] {
@@ -649,19 +647,13 @@ napi_value init(napi_env env, napi_value exports) {
   napi_create_string_utf8(env, "needletail", NAPI_AUTO_LENGTH, &resource);
   napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, environment, finishRead, &environment->wakeUp);
   napi_unref_threadsafe_function(env, environment->wakeUp);
-  expose(env, exports, "inputs", environment->in, sizeof environment->in, napi_int32_array, kScratchHandles);
-  expose(env, exports, "results", environment->out, sizeof environment->out, napi_int32_array, kScratchHandles);
-  expose(env, exports, "numbers", environment->numbers, sizeof environment->numbers, napi_float64_array, kScratchNumbers);
+  expose<Napi::Int32Array>(exports, "inputs", environment->in);
+  expose<Napi::Int32Array>(exports, "results", environment->out);
+  expose<Napi::Float64Array>(exports, "numbers", environment->numbers);
 
-  napi_value names;
-  napi_create_array(env, &names);
-  uint32_t index = 0;
-  for (const Op* op : allOps()) {
-    napi_value name;
-    napi_create_string_utf8(env, op->name, NAPI_AUTO_LENGTH, &name);
-    napi_set_element(env, names, index++, name);
-  }
-  napi_set_named_property(env, exports, "ops", names);
+  Napi::Array names = Napi::Array::New(env);
+  for (const Op* op : allOps()) names.Set(names.Length(), op->name);
+  exports.Set("ops", names);
 
 #define FUNCTION(name, f) {name, nullptr, enter<f>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
   const napi_property_descriptor functions[] = {
@@ -685,4 +677,5 @@ napi_value init(napi_env env, napi_value exports) {
 
 }  // namespace needletail
 
-NAPI_MODULE(needletail, needletail::init)
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) { return needletail::init(env, exports); }
+NODE_API_MODULE(needletail, initialise)
