@@ -46,8 +46,10 @@ struct IotaRun final : Prepared {
       T* y = static_cast<T*>(buffers[0]);
       for (int64_t i = 0; i < n; i++) {
         const double v = start + static_cast<double>(i) * step;
-        if constexpr (std::is_class_v<T>) y[i] = T(static_cast<float>(v));
-        else y[i] = static_cast<T>(v);
+        if constexpr (std::is_class_v<T>)
+          y[i] = T(static_cast<float>(v));
+        else
+          y[i] = static_cast<T>(v);
       }
     });
   }

@@ -18,13 +18,17 @@ using Accumulator = std::conditional_t<std::is_class_v<T> || std::is_same_v<T, f
 
 template <class T>
 Accumulator<T> widened(T x) {
-  if constexpr (std::is_class_v<T>) return static_cast<float>(x);
-  else return static_cast<Accumulator<T>>(x);
+  if constexpr (std::is_class_v<T>)
+    return static_cast<float>(x);
+  else
+    return static_cast<Accumulator<T>>(x);
 }
 template <class T, class A>
 T narrowed(A a) {
-  if constexpr (std::is_class_v<T>) return T(static_cast<float>(a));
-  else return static_cast<T>(a);
+  if constexpr (std::is_class_v<T>)
+    return T(static_cast<float>(a));
+  else
+    return static_cast<T>(a);
 }
 
 struct CumulateRun final : Prepared {
@@ -46,8 +50,10 @@ struct CumulateRun final : Prepared {
       for (int64_t j = 0; j < columns; j++) {
         const A v = static_cast<A>(widened(x[at + j]));
         if (params.exclusive) y[at + j] = narrowed<R>(acc[j]);
-        if (scan) acc[j] = v + acc[j] * static_cast<A>(widened(factors[at + j]));
-        else acc[j] = params.product ? acc[j] * v : acc[j] + v;
+        if (scan)
+          acc[j] = v + acc[j] * static_cast<A>(widened(factors[at + j]));
+        else
+          acc[j] = params.product ? acc[j] * v : acc[j] + v;
         if (!params.exclusive) y[at + j] = narrowed<R>(acc[j]);
       }
     }
@@ -68,8 +74,10 @@ struct CumulateRun final : Prepared {
   void run(Stream&, void* const* buffers) override {
     dispatch(inType, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      if constexpr (std::is_same_v<T, uint8_t>) all<T, int32_t>(buffers);
-      else all<T, T>(buffers);
+      if constexpr (std::is_same_v<T, uint8_t>)
+        all<T, int32_t>(buffers);
+      else
+        all<T, T>(buffers);
     });
   }
 };

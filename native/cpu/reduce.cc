@@ -1,6 +1,6 @@
-// Reductions. The axes are joined until kept and reduced ones alternate; the reduced elements of one result form one long
-// range that is halved until a piece is small (pairwise summation), so that rounding errors grow with the logarithm of its length.
-// How a range is cut depends on the shapes alone: the same bits with any number of threads.
+// Reductions. The axes are joined until kept and reduced ones alternate; the reduced elements of one result form one
+// long range that is halved until a piece is small (pairwise summation), so that rounding errors grow with the
+// logarithm of its length. How a range is cut depends on the shapes alone: the same bits with any number of threads.
 #include "cpu/isa/reduce.h"
 
 #include <algorithm>
@@ -15,11 +15,11 @@ namespace needletail {
 
 namespace {
 
-constexpr int64_t kColumns = 256;       // results side by side in one job
-constexpr int64_t kPiece = 4096;        // elements that are added up without halving
-constexpr int64_t kPieceRows = 32;      // or rows, where they are wide
-constexpr int64_t kTile = 8192;         // converted elements at a time: a piece of the widest columns
-constexpr int64_t kSequential = 128;    // elements (or rows) over short runs, one run after the other
+constexpr int64_t kColumns = 256;     // results side by side in one job
+constexpr int64_t kPiece = 4096;      // elements that are added up without halving
+constexpr int64_t kPieceRows = 32;    // or rows, where they are wide
+constexpr int64_t kTile = 8192;       // converted elements at a time: a piece of the widest columns
+constexpr int64_t kSequential = 128;  // elements (or rows) over short runs, one run after the other
 constexpr int64_t kChunkElements = 1 << 15;
 constexpr int64_t kMaxChunks = 64;
 
@@ -47,8 +47,10 @@ void nonZero(const void* from, void* to, int64_t n) {
   const T* x = static_cast<const T*>(from);
   uint8_t* y = static_cast<uint8_t*>(to);
   for (int64_t i = 0; i < n; i++) {
-    if constexpr (std::is_class_v<T>) y[i] = (x[i].bits & 0x7fff) != 0;
-    else y[i] = x[i] != 0;
+    if constexpr (std::is_class_v<T>)
+      y[i] = (x[i].bits & 0x7fff) != 0;
+    else
+      y[i] = x[i] != 0;
   }
 }
 void byteToInt(const void* from, void* to, int64_t n) {
@@ -64,14 +66,16 @@ struct FoldPlan {
 };
 
 FoldType naturalType(DType dtype) {
-  return isFloat(dtype)           ? kFoldFloat
+  return isFloat(dtype)          ? kFoldFloat
          : dtype == DType::int32 ? kFoldInt32
          : dtype == DType::int64 ? kFoldInt64
                                  : kFoldUint8;
 }
 Convert halves(DType dtype) {
-  if (dtype == DType::bfloat16) return [](const void* from, void* to, int64_t n) { toFloat<BFloat16>(from, static_cast<float*>(to), n); };
-  if (dtype == DType::float16) return [](const void* from, void* to, int64_t n) { toFloat<Float16>(from, static_cast<float*>(to), n); };
+  if (dtype == DType::bfloat16)
+    return [](const void* from, void* to, int64_t n) { toFloat<BFloat16>(from, static_cast<float*>(to), n); };
+  if (dtype == DType::float16)
+    return [](const void* from, void* to, int64_t n) { toFloat<Float16>(from, static_cast<float*>(to), n); };
   return nullptr;
 }
 
@@ -83,10 +87,17 @@ FoldPlan planOf(Reduction kind, DType dtype) {
       plan = {kind == Reduction::any ? Fold::maximum : Fold::minimum, kFoldUint8, nullptr};
       if (size(dtype) > 1) dispatch(dtype, [&](auto tag) { plan.convert = nonZero<typename decltype(tag)::type>; });
       return plan;
-    case Reduction::maximum: plan.fold = Fold::maximum; return plan;
-    case Reduction::minimum: plan.fold = Fold::minimum; return plan;
-    case Reduction::product: plan.fold = Fold::product; break;
-    case Reduction::sum: break;
+    case Reduction::maximum:
+      plan.fold = Fold::maximum;
+      return plan;
+    case Reduction::minimum:
+      plan.fold = Fold::minimum;
+      return plan;
+    case Reduction::product:
+      plan.fold = Fold::product;
+      break;
+    case Reduction::sum:
+      break;
   }
   if (plan.type == kFoldUint8) plan.type = kFoldInt32, plan.convert = byteToInt;
   return plan;
@@ -110,13 +121,13 @@ struct ReduceRun final : Prepared {
   DType outType;
   size_t inSize, foldSize;
   double scale;
-  int64_t results;             // how many there are
+  int64_t results;  // how many there are
   Axis kept[kMaxRank], outer[kMaxRank];
   int keptRank = 0, outerRank = 0;
-  int64_t keptCount = 1;       // jobs before columns are cut
-  int64_t width = 1;           // results that lie side by side: 1 where the innermost axis is reduced
+  int64_t keptCount = 1;            // jobs before columns are cut
+  int64_t width = 1;                // results that lie side by side: 1 where the innermost axis is reduced
   int64_t run_ = 1, runStride = 1;  // the innermost reduced axis
-  int64_t length = 1;          // elements (rows) of a result's whole range
+  int64_t length = 1;               // elements (rows) of a result's whole range
   int64_t bands = 1, chunks = 1;
   bool shortRows = false, parallel = false;
 
@@ -147,8 +158,10 @@ struct ReduceRun final : Prepared {
 
   void leaf(const char* x, int64_t n, int64_t columns, void* result) const {
     if (!plan.convert) {
-      if (width == 1) loops->row(x, n, result);
-      else loops->columns(x, n, columns, runStride, result);
+      if (width == 1)
+        loops->row(x, n, result);
+      else
+        loops->columns(x, n, columns, runStride, result);
       return;
     }
     alignas(64) char tile[kTile * 4];
@@ -189,8 +202,8 @@ struct ReduceRun final : Prepared {
     const int64_t group = index / bands, band = index % bands;
     columns = std::min(kColumns, width - band * kColumns);
     at = group * width + band * kColumns;
-    range(x + (offsetOf(kept, keptRank, group) + band * kColumns) * inSize, length * chunk / chunks, length * (chunk + 1) / chunks,
-          columns, result);
+    range(x + (offsetOf(kept, keptRank, group) + band * kColumns) * inSize, length * chunk / chunks,
+          length * (chunk + 1) / chunks, columns, result);
   }
 
   void rows(const char* x, int64_t first, int64_t last, void* out) const {
@@ -239,7 +252,8 @@ struct ReduceRun final : Prepared {
       char* first = parts + i * chunks * stride;
       const int64_t band = i % bands, columns = std::min(kColumns, width - band * kColumns);
       for (int64_t step = 1; step < chunks; step *= 2) {
-        for (int64_t k = 0; k + step < chunks; k += 2 * step) loops->combine(first + k * stride, first + (k + step) * stride, columns);
+        for (int64_t k = 0; k + step < chunks; k += 2 * step)
+          loops->combine(first + k * stride, first + (k + step) * stride, columns);
       }
       finish(first, columns, out, i / bands * width + band * kColumns);
     }
@@ -264,8 +278,10 @@ struct ArgRun final : Prepared {
   void one(const char* x, int32_t* out, int64_t job) const {
     const int64_t row = job / bands, band = job % bands * kArgColumns;
     const char* from = x + (row * n * inner + band) * elementSize;
-    if (inner == 1) out[row] = static_cast<int32_t>(loops->row(from, n));
-    else loops->columns(from, n, std::min(kArgColumns, inner - band), inner, out + row * inner + band);
+    if (inner == 1)
+      out[row] = static_cast<int32_t>(loops->row(from, n));
+    else
+      loops->columns(from, n, std::min(kArgColumns, inner - band), inner, out + row * inner + band);
   }
 
   void run(Stream& stream, void* const* buffers) override {
@@ -314,8 +330,10 @@ std::unique_ptr<Prepared> prepareReduce(const Call& call) {
     const int64_t n = in.shape[i];
     if (n == 1) continue;
     const bool reduced = params.axes >> i & 1;
-    if (!groups.empty() && groups.back().reduced == reduced) groups.back().size *= n;
-    else groups.push_back({n, stride, reduced});
+    if (!groups.empty() && groups.back().reduced == reduced)
+      groups.back().size *= n;
+    else
+      groups.push_back({n, stride, reduced});
     stride *= n;
   }
   if (groups.empty() || (groups.size() == 1 && !groups[0].reduced)) groups.push_back({1, 1, true});
@@ -345,7 +363,10 @@ std::unique_ptr<Prepared> prepareReduce(const Call& call) {
     run->chunks = std::clamp<int64_t>(std::min(work / kChunkElements, kMaxChunks / jobs), 1, run->length);
   }
   if (run->chunks > 1) run->workspace = jobs * run->chunks * std::min(kColumns, run->width) * run->foldSize;
-  run->cost = 60 + elements * (run->shortRows ? 0.6 : run->plan.convert ? 0.4 : 0.15 * static_cast<double>(run->inSize) / 4) +
+  run->cost = 60 +
+              elements * (run->shortRows      ? 0.6
+                          : run->plan.convert ? 0.4
+                                              : 0.15 * static_cast<double>(run->inSize) / 4) +
               static_cast<double>(jobs) * 10;
   run->parallel = worthParallel(run->cost);
   run->threadBound = run->parallel;

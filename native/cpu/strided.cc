@@ -14,10 +14,14 @@ namespace {
 template <class F>
 void bySize(size_t size, F&& f) {
   switch (size) {
-    case 1: return f(Type<uint8_t>());
-    case 2: return f(Type<uint16_t>());
-    case 4: return f(Type<uint32_t>());
-    default: return f(Type<uint64_t>());
+    case 1:
+      return f(Type<uint8_t>());
+    case 2:
+      return f(Type<uint16_t>());
+    case 4:
+      return f(Type<uint32_t>());
+    default:
+      return f(Type<uint64_t>());
   }
 }
 
@@ -57,7 +61,8 @@ void transpose(const T* from, int64_t fromStride, T* to, int64_t toStride, int64
       const int64_t r1 = std::min(rows, r0 + kRows);
       const int64_t rFull = r0 + (r1 - r0) / N * N, cFull = c0 + (c1 - c0) / N * N;
       for (int64_t r = r0; r < rFull; r += N) {
-        for (int64_t c = c0; c < cFull; c += N) transposeSquare(from + r + c * fromStride, fromStride, to + r * toStride + c, toStride);
+        for (int64_t c = c0; c < cFull; c += N)
+          transposeSquare(from + r + c * fromStride, fromStride, to + r * toStride + c, toStride);
       }
       for (int64_t r = r0; r < r1; r++) {
         const T* x = from + r;
@@ -129,7 +134,8 @@ void StridedCopy::inner(const T* from, T* to, const Axis* axes) const {
   if (inner_ == 1) return copyRow(from, last.from, to, last.to, last.size);
   const Axis& rows = axes[rank_ - 2];
   if (transposes_) return transpose(from, last.from, to, rows.to, rows.size, last.size);
-  for (int64_t i = 0; i < rows.size; i++) copyRow(from + i * rows.from, last.from, to + i * rows.to, last.to, last.size);
+  for (int64_t i = 0; i < rows.size; i++)
+    copyRow(from + i * rows.from, last.from, to + i * rows.to, last.to, last.size);
 }
 
 template <class T>
@@ -183,9 +189,12 @@ uint64_t bitsOf(DType dtype, double value) {
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T v;
-    if constexpr (std::is_class_v<T>) v = T(static_cast<float>(value));
-    else if constexpr (std::is_integral_v<T>) v = static_cast<T>(static_cast<int64_t>(value));
-    else v = static_cast<T>(value);
+    if constexpr (std::is_class_v<T>)
+      v = T(static_cast<float>(value));
+    else if constexpr (std::is_integral_v<T>)
+      v = static_cast<T>(static_cast<int64_t>(value));
+    else
+      v = static_cast<T>(value);
     std::memcpy(&bits, &v, sizeof v);
   });
   return bits;

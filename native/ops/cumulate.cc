@@ -32,7 +32,8 @@ Tensors backwardSum(const History& h, const Tensors& gradients) {
 }
 
 // y[j] = product of x[k] for k <= j (k < j if exclusive), so dx[i] = (product of x[k], k < i) * s[i] with
-// s[i] = sum over j >= i of g[j] * (product of x[k], i < k <= j) = g[i] + x[i + 1] * s[i + 1]. No division: zeros are fine.
+// s[i] = sum over j >= i of g[j] * (product of x[k], i < k <= j) = g[i] + x[i + 1] * s[i + 1]. No division: zeros are
+// fine.
 Tensors backwardProduct(const History& h, const Tensors& gradients) {
   const Tensor &x = h.in[0], &g = gradients[0];
   const int axis = axisOf(h.params, x.rank());
@@ -78,10 +79,12 @@ const Op linearScanOp = {.name = "linearScan",
                          .saveOutputs = save(0)};
 
 Tensor cumsum(const Tensor& t, int axis, bool exclusive, bool reverse) {
-  return apply1(cumsumOp, {t}, {static_cast<double>(axis), static_cast<double>(exclusive), static_cast<double>(reverse)});
+  return apply1(cumsumOp, {t},
+                {static_cast<double>(axis), static_cast<double>(exclusive), static_cast<double>(reverse)});
 }
 Tensor cumprod(const Tensor& t, int axis, bool exclusive, bool reverse) {
-  return apply1(cumprodOp, {t}, {static_cast<double>(axis), static_cast<double>(exclusive), static_cast<double>(reverse)});
+  return apply1(cumprodOp, {t},
+                {static_cast<double>(axis), static_cast<double>(exclusive), static_cast<double>(reverse)});
 }
 Tensor linearScan(const Tensor& x, const Tensor& factors, int axis, bool reverse) {
   return apply1(linearScanOp, {x, factors}, {static_cast<double>(axis), static_cast<double>(reverse)});

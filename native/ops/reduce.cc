@@ -22,8 +22,10 @@ int axesOf(const Params& params, int rank) {
 Shape reduced(const Shape& in, int axes, bool keepDims) {
   Shape shape;
   for (int i = 0; i < in.rank(); i++) {
-    if (!(axes >> i & 1)) shape.push(in[i]);
-    else if (keepDims) shape.push(1);
+    if (!(axes >> i & 1))
+      shape.push(in[i]);
+    else if (keepDims)
+      shape.push(1);
   }
   return shape;
 }
@@ -98,7 +100,8 @@ Tensors backwardExtreme(const History& h, const Tensors& gradients) {
   return {winners * (restored(h, gradients[0]) / count)};
 }
 
-// The derivative for an element is the product of all others: of those before it and of those behind it, which holds for zeros, too.
+// The derivative for an element is the product of all others: of those before it and of those behind it, which holds
+// for zeros, too.
 Tensors backwardProd(const History& h, const Tensors& gradients) {
   const Tensor& x = h.in[0];
   const int rank = x.rank(), axes = axesOf(h.params, rank);
@@ -137,7 +140,8 @@ Specs inferArg(const Arguments& args) {
 template <bool minimum>
 void forwardArg(const Arguments& args, Tensors& out) {
   if (!args.params.flag(1)) {
-    return issue(Kernel::argReduce, write(ArgReduce{minimum, axisParam(args, 2, args.spec(0).shape.rank())}), args.in, out);
+    return issue(Kernel::argReduce, write(ArgReduce{minimum, axisParam(args, 2, args.spec(0).shape.rank())}), args.in,
+                 out);
   }
   const Tensor flat = Tensor::make({args.spec(0).dtype, {args.spec(0).elements()}}, args.in[0].storage());
   issue(Kernel::argReduce, write(ArgReduce{minimum, 0}), {flat}, out);
@@ -145,7 +149,8 @@ void forwardArg(const Arguments& args, Tensors& out) {
 
 }  // namespace
 
-const Op sumOp = {.name = "sum", .infer = infer<Reduction::sum>, .forward = forward<Reduction::sum>, .backward = backwardSum};
+const Op sumOp = {
+    .name = "sum", .infer = infer<Reduction::sum>, .forward = forward<Reduction::sum>, .backward = backwardSum};
 const Op meanOp = {.name = "mean", .infer = inferMean, .forward = forwardMean, .backward = backwardMean};
 const Op prodOp = {.name = "prod",
                    .infer = infer<Reduction::product>,

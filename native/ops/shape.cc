@@ -27,7 +27,8 @@ Params paramsOf(const Shape& shape) {
 Specs inferReshape(const Arguments& args) {
   requireTensors(args, 1);
   const Spec& in = args.spec(0);
-  if (args.params.count() > kMaxRank) args.fail("a shape of at most 8 axes", std::to_string(args.params.count()) + " axes");
+  if (args.params.count() > kMaxRank)
+    args.fail("a shape of at most 8 axes", std::to_string(args.params.count()) + " axes");
   Shape shape;
   std::string wish = "[";
   int unknown = -1;
@@ -58,7 +59,9 @@ Specs inferReshape(const Arguments& args) {
   return {{in.dtype, shape}};
 }
 void forwardReshape(const Arguments&, Tensors&) {}
-Tensors backwardReshape(const History& h, const Tensors& gradients) { return {reshape(gradients[0], h.inSpecs[0].shape)}; }
+Tensors backwardReshape(const History& h, const Tensors& gradients) {
+  return {reshape(gradients[0], h.inSpecs[0].shape)};
+}
 
 // --- permute. Parameters: for each axis of the result the axis of x.
 
@@ -69,7 +72,8 @@ Specs inferPermute(const Arguments& args) {
   Shape shape;
   int seen = 0;
   if (args.params.count() != rank) {
-    args.fail("an order of " + std::to_string(rank) + " axes", std::to_string(args.params.count()), "The tensor is " + in.text() + ".");
+    args.fail("an order of " + std::to_string(rank) + " axes", std::to_string(args.params.count()),
+              "The tensor is " + in.text() + ".");
   }
   for (int i = 0; i < rank; i++) {
     const int axis = axisParam(args, i, rank);
@@ -104,8 +108,9 @@ Tensors backwardPermute(const History& h, const Tensors& gradients) {
   return {permute(gradients[0], inverse)};
 }
 
-// --- slice. Parameters: for each axis start, stop, step; NaN for start or stop: from the beginning, to the end. Negative
-// ones count from the end, those outside are clamped, as in Python. A step of 0: the one index `start`, and the axis goes.
+// --- slice. Parameters: for each axis start, stop, step; NaN for start or stop: from the beginning, to the end.
+// Negative ones count from the end, those outside are clamped, as in Python. A step of 0: the one index `start`, and
+// the axis goes.
 
 struct Range {
   int64_t start = 0, step = 1, size = 0;
@@ -150,21 +155,23 @@ Specs inferSlice(const Arguments& args) {
   requireTensors(args, 1);
   const Spec& in = args.spec(0);
   if (args.params.count() % 3 != 0 || args.params.count() / 3 > in.shape.rank()) {
-    args.fail("at most " + std::to_string(in.shape.rank()) + " selectors", std::to_string((args.params.count() + 2) / 3),
-              "The tensor is " + in.text() + ".");
+    args.fail("at most " + std::to_string(in.shape.rank()) + " selectors",
+              std::to_string((args.params.count() + 2) / 3), "The tensor is " + in.text() + ".");
   }
   Shape shape;
   for (int i = 0; i < in.shape.rank(); i++) {
     const int64_t n = in.shape[i];
     if (3 * i < args.params.count()) {
-      const double start = args.params.real(3 * i), stop = args.params.real(3 * i + 1), step = args.params.real(3 * i + 2);
+      const double start = args.params.real(3 * i), stop = args.params.real(3 * i + 1),
+                   step = args.params.real(3 * i + 2);
       for (double v : {start, stop}) {
         if (!std::isnan(v) && v != std::floor(v)) args.fail("whole numbers in a range", numberText(v));
       }
-      if (!(std::abs(step) <= 9e15) || step != std::floor(step)) args.fail("a step that is a whole number", numberText(step));
+      if (!(std::abs(step) <= 9e15) || step != std::floor(step))
+        args.fail("a step that is a whole number", numberText(step));
       if (step == 0 && !(start >= -static_cast<double>(n) && start < static_cast<double>(n))) {
-        args.fail("an index in [" + std::to_string(-n) + ", " + std::to_string(n) + ") for axis " + std::to_string(i), numberText(start),
-                  "The tensor is " + in.text() + ".");
+        args.fail("an index in [" + std::to_string(-n) + ", " + std::to_string(n) + ") for axis " + std::to_string(i),
+                  numberText(start), "The tensor is " + in.text() + ".");
       }
     }
     const Range r = rangeOf(args.params, i, n);
@@ -217,8 +224,8 @@ Specs inferPad(const Arguments& args) {
   const Spec& in = args.spec(0);
   const int rank = in.shape.rank();
   if (args.params.count() != 1 + 3 * rank) {
-    args.fail("padding for " + std::to_string(rank) + " axes", std::to_string(std::max(0, (args.params.count() - 1) / 3)),
-              "The tensor is " + in.text() + ".");
+    args.fail("padding for " + std::to_string(rank) + " axes",
+              std::to_string(std::max(0, (args.params.count() - 1) / 3)), "The tensor is " + in.text() + ".");
   }
   checkValue(args, args.params.real(0), in.dtype);
   Shape shape;
@@ -230,7 +237,8 @@ Specs inferPad(const Arguments& args) {
     const double size = static_cast<double>(p.low) + static_cast<double>(p.high) +
                         (n > 0 ? static_cast<double>(n - 1) * (1.0 + static_cast<double>(p.interior)) + 1 : 0);
     if (!(size >= 0 && size <= static_cast<double>(kMaxElements))) {
-      args.fail("padding that leaves a size of 0 or more on axis " + std::to_string(i), numberText(size), "The tensor is " + in.text() + ".");
+      args.fail("padding that leaves a size of 0 or more on axis " + std::to_string(i), numberText(size),
+                "The tensor is " + in.text() + ".");
     }
     shape.push(static_cast<int64_t>(size));
   }
@@ -282,7 +290,8 @@ Specs inferConcat(const Arguments& args) {
     bool fits = other.dtype == out.dtype && other.shape.rank() == rank;
     for (int a = 0; fits && a < rank; a++) fits = a == axis || other.shape[a] == out.shape[a];
     if (!fits) {
-      args.fail("tensors of one dtype and of one shape but for axis " + std::to_string(axis), args.spec(0).text() + " and " + other.text());
+      args.fail("tensors of one dtype and of one shape but for axis " + std::to_string(axis),
+                args.spec(0).text() + " and " + other.text());
     }
     out.shape[axis] += other.shape[axis];
   }
@@ -311,9 +320,11 @@ Specs inferBroadcastTo(const Arguments& args) {
   const Spec& in = args.spec(0);
   const Shape shape = shapeParam(args, 0);
   bool fits = shape.rank() >= in.shape.rank();
-  for (int i = 1; fits && i <= in.shape.rank(); i++) fits = in.shape.fromEnd(i) == shape.fromEnd(i) || in.shape.fromEnd(i) == 1;
+  for (int i = 1; fits && i <= in.shape.rank(); i++)
+    fits = in.shape.fromEnd(i) == shape.fromEnd(i) || in.shape.fromEnd(i) == 1;
   if (!fits) {
-    args.fail("a shape that " + in.shape.text() + " broadcasts to (from the last axis: equal, or 1 in the tensor)", shape.text());
+    args.fail("a shape that " + in.shape.text() + " broadcasts to (from the last axis: equal, or 1 in the tensor)",
+              shape.text());
   }
   return {{in.dtype, shape}};
 }
@@ -331,7 +342,9 @@ void spread(const Tensor& from, const Tensor& to) {
   issue(Kernel::slice, write(s), {viewed(from, shape)}, {to});
 }
 void forwardBroadcastTo(const Arguments& args, Tensors& out) { spread(args.in[0], out[0]); }
-Tensors backwardBroadcastTo(const History& h, const Tensors& gradients) { return {sumTo(gradients[0], h.inSpecs[0].shape)}; }
+Tensors backwardBroadcastTo(const History& h, const Tensors& gradients) {
+  return {sumTo(gradients[0], h.inSpecs[0].shape)};
+}
 
 // --- assign: in: target, value (or a number). The value is broadcast to the target; no gradient flows.
 
@@ -340,10 +353,12 @@ Specs inferAssign(const Arguments& args) {
   const Spec &target = args.spec(0), &value = args.spec(1);
   if (args.in[0].isImmediate()) args.fail("a tensor to assign to", "a number");
   if (const Ref<Node>& node = args.in[0].body()->node; node && (node->op || node->custom)) {
-    args.fail("a target without history", "a result of " + std::string(node->name()), "Assign to a parameter, or to a tensor from detach() or copy().");
+    args.fail("a target without history", "a result of " + std::string(node->name()),
+              "Assign to a parameter, or to a tensor from detach() or copy().");
   }
   if (gradientMode() && args.in[1].requiresGradient()) {
-    args.fail("a value without history", "one that a gradient flows through", "No gradient passes an assignment: use detach() or noGrad.");
+    args.fail("a value without history", "one that a gradient flows through",
+              "No gradient passes an assignment: use detach() or noGrad.");
   }
   if (args.in[1].isImmediate()) {
     checkValue(args, args.in[1].number(), target.dtype);
@@ -363,8 +378,11 @@ void forwardAssign(const Arguments& args, Tensors& out) {
 
 }  // namespace
 
-const Op reshapeOp = {
-    .name = "reshape", .infer = inferReshape, .forward = forwardReshape, .backward = backwardReshape, .alias = {1, 0, 0, 0}};
+const Op reshapeOp = {.name = "reshape",
+                      .infer = inferReshape,
+                      .forward = forwardReshape,
+                      .backward = backwardReshape,
+                      .alias = {1, 0, 0, 0}};
 const Op permuteOp = {.name = "permute", .infer = inferPermute, .forward = forwardPermute, .backward = backwardPermute};
 const Op sliceOp = {.name = "slice", .infer = inferSlice, .forward = forwardSlice, .backward = backwardSlice};
 const Op padOp = {.name = "pad", .infer = inferPad, .forward = forwardPad, .backward = backwardPad};

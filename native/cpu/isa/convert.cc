@@ -28,8 +28,10 @@ template <class F, class T>
 inline T convert(F x) {
   if constexpr (isReal<F>) {
     const float f = static_cast<float>(x);
-    if constexpr (isReal<T>) return T(f);
-    else return saturate<T>(f);
+    if constexpr (isReal<T>)
+      return T(f);
+    else
+      return saturate<T>(f);
   } else if constexpr (isHalf<T>) {
     return T(static_cast<float>(x));
   } else {
@@ -49,8 +51,10 @@ void toBool(const void* from, void* to, int64_t n) {
   const F* x = static_cast<const F*>(from);
   uint8_t* y = static_cast<uint8_t*>(to);
   for (int64_t i = 0; i < n; i++) {
-    if constexpr (isHalf<F>) y[i] = (x[i].bits & 0x7fff) != 0;
-    else y[i] = x[i] != 0;
+    if constexpr (isHalf<F>)
+      y[i] = (x[i].bits & 0x7fff) != 0;
+    else
+      y[i] = x[i] != 0;
   }
 }
 

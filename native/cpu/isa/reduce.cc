@@ -31,10 +31,14 @@ NT_INLINE V load(const C* x) {
 // Over numbers and over vectors alike. In a maximum or minimum a NaN stays.
 template <Fold f, class T>
 NT_INLINE T fold(T a, T b) {
-  if constexpr (f == Fold::sum) return a + b;
-  else if constexpr (f == Fold::product) return a * b;
-  else if constexpr (f == Fold::maximum) return (a > b) | (a != a) ? a : b;
-  else return (a < b) | (a != a) ? a : b;
+  if constexpr (f == Fold::sum)
+    return a + b;
+  else if constexpr (f == Fold::product)
+    return a * b;
+  else if constexpr (f == Fold::maximum)
+    return (a > b) | (a != a) ? a : b;
+  else
+    return (a < b) | (a != a) ? a : b;
 }
 
 // The lanes of v, halved until one is left.
@@ -141,10 +145,14 @@ template <Fold f>
 const FoldLoops& foldOf(FoldType type) {
   constexpr bool wraps = f == Fold::sum || f == Fold::product;
   switch (type) {
-    case kFoldFloat: return kFold<f, float>;
-    case kFoldInt32: return kFold<f, std::conditional_t<wraps, uint32_t, int32_t>>;
-    case kFoldInt64: return kFold<f, std::conditional_t<wraps, uint64_t, int64_t>>;
-    default: return kFold<f, uint8_t>;
+    case kFoldFloat:
+      return kFold<f, float>;
+    case kFoldInt32:
+      return kFold<f, std::conditional_t<wraps, uint32_t, int32_t>>;
+    case kFoldInt64:
+      return kFold<f, std::conditional_t<wraps, uint64_t, int64_t>>;
+    default:
+      return kFold<f, uint8_t>;
   }
 }
 
@@ -193,10 +201,14 @@ constexpr ArgLoops kArg = {argRow<minimum, C>, argColumns<minimum, C>};
 template <bool minimum>
 const ArgLoops& argOf(FoldType type) {
   switch (type) {
-    case kFoldFloat: return kArg<minimum, float>;
-    case kFoldInt32: return kArg<minimum, int32_t>;
-    case kFoldInt64: return kArg<minimum, int64_t>;
-    default: return kArg<minimum, uint8_t>;
+    case kFoldFloat:
+      return kArg<minimum, float>;
+    case kFoldInt32:
+      return kArg<minimum, int32_t>;
+    case kFoldInt64:
+      return kArg<minimum, int64_t>;
+    default:
+      return kArg<minimum, uint8_t>;
   }
 }
 
@@ -204,10 +216,14 @@ const ArgLoops& argOf(FoldType type) {
 
 const FoldLoops& foldLoops(Fold f, FoldType type) {
   switch (f) {
-    case Fold::sum: return foldOf<Fold::sum>(type);
-    case Fold::product: return foldOf<Fold::product>(type);
-    case Fold::maximum: return foldOf<Fold::maximum>(type);
-    default: return foldOf<Fold::minimum>(type);
+    case Fold::sum:
+      return foldOf<Fold::sum>(type);
+    case Fold::product:
+      return foldOf<Fold::product>(type);
+    case Fold::maximum:
+      return foldOf<Fold::maximum>(type);
+    default:
+      return foldOf<Fold::minimum>(type);
   }
 }
 

@@ -13,7 +13,8 @@ struct FoldLoops {
   void (*row)(const void* x, int64_t n, void* result);
   // result[i] = the fold of x[i * n .. (i + 1) * n), for short rows.
   void (*shortRows)(const void* x, int64_t rows, int64_t n, void* result);
-  // result[j] = the fold over i of x[i * stride + j], rows >= 1. columns * rows is small enough to be added up one by one.
+  // result[j] = the fold over i of x[i * stride + j], rows >= 1. columns * rows is small enough to be added up one by
+  // one.
   void (*columns)(const void* x, int64_t rows, int64_t columns, int64_t stride, void* result);
   // into[j] = the fold of into[j] and x[j].
   void (*combine)(void* into, const void* x, int64_t n);
@@ -27,8 +28,8 @@ struct ArgLoops {
 };
 constexpr int64_t kArgColumns = 256;
 
-#define NT_REDUCE_LOOPS                                   \
-  const FoldLoops& foldLoops(Fold fold, FoldType type);   \
+#define NT_REDUCE_LOOPS                                 \
+  const FoldLoops& foldLoops(Fold fold, FoldType type); \
   const ArgLoops& argLoops(bool minimum, FoldType type);
 
 namespace baseline {
