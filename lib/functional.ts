@@ -1,6 +1,10 @@
 // All functions over tensors, a family a file.
+export * from './functional/batch.js'
 export * from './functional/creation.js'
+export * from './functional/dropout.js'
 export * from './functional/elementwise.generated.js'
-export * from './functional/select.js'
+export * as random from './functional/random.js'
 export * from './functional/reduce.js'
+export * from './functional/select.js'
 export * from './functional/shape.js'
+export * from './functional/softmax.js'

@@ -1,24 +1,12 @@
 // What feeds and watches a training loop: a batch made from stored pictures, and counts of right and wrong answers.
 #include <cmath>
 
+#include "ops/check.h"
 #include "ops/ops.h"
 
 namespace needletail {
 
 namespace {
-
-std::string text(double v) {
-  char buffer[32];
-  snprintf(buffer, sizeof buffer, "%.17g", v);
-  return buffer;
-}
-
-void requireTensors(const Arguments& args, size_t count) {
-  if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
-  for (const Tensor& t : args.in) {
-    if (!t || t.isImmediate()) args.fail("tensors", t ? "a number" : "nothing");
-  }
-}
 
 Specs inferBatch(const Arguments& args) {
   requireTensors(args, 4);
@@ -37,12 +25,12 @@ Specs inferBatch(const Arguments& args) {
   }
   const Params& p = args.params;
   const double flip = p.real(0), shift = p.real(1), seed = p.real(2), epoch = p.real(3);
-  if (!(flip >= 0 && flip <= 1)) args.fail("a probability of flipping in [0, 1]", text(flip));
+  if (!(flip >= 0 && flip <= 1)) args.fail("a probability of flipping in [0, 1]", numberText(flip));
   if (!(shift >= 0 && shift <= 1e6 && std::floor(shift) == shift))
-    args.fail("a shift of whole pixels from 0", text(shift));
+    args.fail("a shift of whole pixels from 0", numberText(shift));
   for (double v : {seed, epoch}) {
     if (!(v >= 0 && v < 9007199254740992.0 && std::floor(v) == v)) {
-      args.fail("a seed and an epoch that are integers in [0, 2^53)", text(seed) + " and " + text(epoch));
+      args.fail("a seed and an epoch that are integers in [0, 2^53)", numberText(seed) + " and " + numberText(epoch));
     }
   }
   return {{DType::float32, {indices.shape[0], images.shape[1], images.shape[2], channels}}};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/check.h"
 #include "ops/ops.h"
 
 namespace needletail {
@@ -13,20 +14,14 @@ constexpr int kGroup = 10;
 
 int slotsOf(const Optimizer& p) { return p.kind == OptimizerKind::sgd ? (p.momentum != 0 ? 1 : 0) : 2; }
 
-std::string text(double v) {
-  char buffer[32];
-  snprintf(buffer, sizeof buffer, "%.17g", v);
-  return buffer;
-}
-
 void requireIn(const Arguments& args, const char* what, double value, double low, double high) {
-  if (!(value >= low && value < high)) args.fail(what, text(value));
+  if (!(value >= low && value < high)) args.fail(what, numberText(value));
 }
 
 void checkNumbers(const Arguments& args) {
   const double kind = args.params.real(0), count = args.params.real(1);
-  if (!(kind == 0 || kind == 1 || kind == 2)) args.fail("an optimizer", text(kind));
-  if (!(count >= 0 && count < 1e6 && std::floor(count) == count)) args.fail("a count of parameters", text(count));
+  if (!(kind == 0 || kind == 1 || kind == 2)) args.fail("an optimizer", numberText(kind));
+  if (!(count >= 0 && count < 1e6 && std::floor(count) == count)) args.fail("a count of parameters", numberText(count));
   const auto p = read<Optimizer>(args.params);
   requireIn(args, "a momentum of at least 0", p.momentum, 0, INFINITY);
   requireIn(args, "beta1 in [0, 1)", p.beta1, 0, 1);

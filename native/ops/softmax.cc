@@ -1,6 +1,7 @@
 // Softmax, its logarithm, and cross-entropy.
 #include <cmath>
 
+#include "ops/check.h"
 #include "ops/elementwise_tensor.h"
 #include "ops/functions.h"
 #include "ops/ops.h"
@@ -9,57 +10,45 @@ namespace needletail {
 
 namespace {
 
-std::string text(double v) {
-  char buffer[32];
-  snprintf(buffer, sizeof buffer, "%.17g", v);
-  return buffer;
-}
-
-void requireTensors(const Arguments& args, size_t count) {
-  if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
-  for (const Tensor& t : args.in) {
-    if (!t || t.isImmediate()) args.fail("tensors", t ? "a number" : "nothing");
-  }
-}
-
 void requireFloats(const Arguments& args, const Spec& x) {
   if (!isFloat(x.dtype)) args.fail("float32, bfloat16 or float16", x.text(), "Use astype.");
 }
 
-void checkAxis(const Arguments& args, const Spec& x) {
-  const double axis = args.params.real(1);
-  if (x.shape.rank() == 0) args.fail("at least one axis", x.text());
-  if (!(axis >= 0 && axis < x.shape.rank() && std::floor(axis) == axis)) {
-    args.fail("an axis of " + x.shape.text(), text(axis));
-  }
+// The kernel's parameters: an axis counts from the first one.
+Params fromFirst(const Params& params, int rank) {
+  auto p = read<Softmax>(params);
+  if (p.axis < 0) p.axis += rank;
+  return write(p);
 }
 
 Specs inferSoftmax(const Arguments& args) {
   requireTensors(args, 1);
   requireFloats(args, args.spec(0));
-  checkAxis(args, args.spec(0));
+  axisParam(args, 1, args.spec(0).shape.rank());
   return {args.spec(0)};
 }
 
 Specs inferSoftmaxGradient(const Arguments& args) {
   requireTensors(args, 2);
   requireFloats(args, args.spec(0));
-  checkAxis(args, args.spec(0));
+  axisParam(args, 1, args.spec(0).shape.rank());
   if (args.spec(1) != args.spec(0))
     args.fail("a gradient like the result", args.spec(0).text() + " and " + args.spec(1).text());
   return {args.spec(0)};
 }
 
-void forwardSoftmax(const Arguments& args, Tensors& out) { issue(Kernel::softmax, args.params, args.in, out); }
+void forwardSoftmax(const Arguments& args, Tensors& out) {
+  issue(Kernel::softmax, fromFirst(args.params, out[0].rank()), args.in, out);
+}
 void forwardSoftmaxGradient(const Arguments& args, Tensors& out) {
-  issue(Kernel::softmaxGradient, args.params, args.in, out);
+  issue(Kernel::softmaxGradient, fromFirst(args.params, out[0].rank()), args.in, out);
 }
 
 // softmax: dx = y (g - sum(g y)); log: dx = g - exp(y) sum(g).
 Tensors backwardSoftmax(const History& h, const Tensors& gradients) {
   const Tensor &g = gradients[0], &y = h.out[0];
   if (!h.graph) return {apply1(softmaxGradientOp, {g, y}, h.params)};
-  const auto p = read<Softmax>(h.params);
+  const auto p = read<Softmax>(fromFirst(h.params, y.rank()));
   Shape rest = y.shape();
   rest[p.axis] = 1;
   if (p.log) return {g - exp(y) * sumTo(g, rest)};
@@ -82,7 +71,7 @@ void checkEntropy(const Arguments& args, int first) {
   if (p.weighted && args.spec(first + 2) != Spec{DType::float32, {logits.shape[1]}}) {
     args.fail("weights float32 [" + std::to_string(logits.shape[1]) + "], one per class", args.spec(first + 2).text());
   }
-  if (!(p.smoothing >= 0 && p.smoothing <= 1)) args.fail("a label smoothing in [0, 1]", text(p.smoothing));
+  if (!(p.smoothing >= 0 && p.smoothing <= 1)) args.fail("a label smoothing in [0, 1]", numberText(p.smoothing));
 }
 
 Specs inferEntropy(const Arguments& args) {
