@@ -140,6 +140,7 @@ export class Tensor<D extends DType = 'float32'> {
   toString(): string {
     return this.disposed ? 'Tensor (disposed)' : `Tensor ${this.#text()}`
   }
+  /** @internal What console.log prints. Not declared, so that the types need none of Node's. */
   [inspect.custom](): string {
     if (this.disposed) return this.toString()
     if (this.size > 1_000_000) return `Tensor ${this.#text()}`

@@ -124,7 +124,7 @@ describe('the packed package', function () {
   it('is required, and loads only libraries of its own', () => {
     const { values, outside, loaded } = JSON.parse(attempt('require.cjs')) as Record<string, unknown>
     assert.deepEqual({ values, outside }, { values: [2, 3], outside: [] })
-    assert.ok(Number(loaded) >= 2)
+    assert.ok(Number(loaded) >= 1)
   })
 
   for (const { name, version, script } of compilers) {
