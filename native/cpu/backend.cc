@@ -118,6 +118,10 @@ Backend& cpuBackend() {
     set(Kernel::concat, prepareConcat);
     set(Kernel::cast, prepareCast);
     set(Kernel::iota, prepareIota);
+    set(Kernel::gather, prepareGather);
+    set(Kernel::scatterAdd, prepareScatterAdd);
+    set(Kernel::sort, prepareSort);
+    set(Kernel::topK, prepareSort);
     return b;
   }();
   return backend;

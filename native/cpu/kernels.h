@@ -27,5 +27,8 @@ std::unique_ptr<Prepared> preparePad(const Call&);
 std::unique_ptr<Prepared> prepareConcat(const Call&);
 std::unique_ptr<Prepared> prepareCast(const Call&);
 std::unique_ptr<Prepared> prepareIota(const Call&);
+std::unique_ptr<Prepared> prepareGather(const Call&);
+std::unique_ptr<Prepared> prepareScatterAdd(const Call&);
+std::unique_ptr<Prepared> prepareSort(const Call&);
 
 }  // namespace needletail

@@ -42,6 +42,9 @@ Tensor concat(const Tensors& tensors, int axis);
 Tensor cast(const Tensor& t, DType dtype);
 
 // index.cc
+Tensor gather(const Tensor& x, const Tensor& indices, int axis, bool along);
+// Zeros with `size` places on the axis, and the updates added at the indices.
+Tensor scatterAdd(const Tensor& indices, const Tensor& updates, int64_t size, int axis, bool along);
 
 // softmax.cc
 

@@ -52,8 +52,12 @@ const std::vector<const Op*>& allOps() {
         &iotaOp,
 
         // index
+        &gatherOp,
+        &scatterAddOp,
 
         // sort
+        &sortOp,
+        &topKOp,
 
         // softmax
         &softmaxOp,

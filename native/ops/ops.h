@@ -32,8 +32,10 @@ extern const Op reshapeOp, permuteOp, sliceOp, padOp, concatOp, broadcastToOp, a
 extern const Op castOp, iotaOp;
 
 // index.cc
+extern const Op gatherOp, scatterAddOp;
 
 // sort.cc
+extern const Op sortOp, topKOp;
 
 // softmax.cc
 extern const Op softmaxOp, softmaxGradientOp, softmaxCrossEntropyOp, softmaxCrossEntropyGradientOp;
