@@ -108,6 +108,7 @@ export class Confusion {
       .map((line) => line.trimEnd())
       .join('\n')
   }
+  /** @internal What console.log prints. Not declared, so that the types need none of Node's. */
   [inspect.custom](): string {
     return this.toString()
   }
