@@ -1,0 +1,56 @@
+// Who can take part, and how each is started. What is not installed says so when it is asked to prepare.
+import { fileURLToPath } from 'node:url'
+import type { Command } from '../harness/contestant.js'
+
+const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const python = process.env.NEEDLETAIL_PYTHON ?? 'python3'
+
+function node(name: string, script: string, args: readonly string[], threads: number): Command {
+  const tsx = ['--import', 'tsx', file(script), ...args, String(threads)]
+  return { name, command: process.execPath, args: tsx, env: environment(threads) }
+}
+function environment(threads: number): Record<string, string> {
+  const count = String(threads)
+  return {
+    OMP_NUM_THREADS: count,
+    TF_NUM_INTRAOP_THREADS: count,
+    TF_NUM_INTEROP_THREADS: count,
+    TF_CPP_MIN_LOG_LEVEL: '2'
+  }
+}
+
+export const needletail = (threads: number): Command => node('needletail', 'needletail.ts', [], threads)
+
+/** TensorFlow.js on its three backends. */
+export const tfjs = (threads: number): Command[] =>
+  ['node', 'wasm', 'cpu'].map((backend) => node(`tfjs-${backend}`, 'tfjs.ts', [backend], threads))
+
+/** PyTorch; 'channels_last' has images as needletail has them. */
+export const pytorch = (threads: number, formats: readonly ('NCHW' | 'channels_last')[]): Command[] =>
+  formats.map((format) => ({
+    name: `PyTorch ${format}`,
+    command: python,
+    args: ['-W', 'ignore', file('pytorch.py'), format, String(threads)],
+    env: environment(threads)
+  }))
+
+export const onnxruntime = (threads: number): Command => node('onnxruntime-node', 'onnxruntime.ts', [], threads)
+
+/** Hand-wired programs for this one network and machine: what is possible. */
+export const yardstick = (threads: number): Command[] => [
+  node('yardstick, own kernels', 'yardstick.ts', ['own'], threads),
+  node('yardstick, oneDNN', 'yardstick.ts', ['onednn'], threads)
+]
+
+/** Whole programs that compute one addition and print the result. */
+export const starts = (): Command[] => [
+  { name: 'node -e 0', command: process.execPath, args: ['-e', '0'] },
+  { name: 'needletail', command: process.execPath, args: [file('start/needletail.mjs')] },
+  ...['node', 'wasm', 'cpu'].map((backend) => ({
+    name: `tfjs-${backend}`,
+    command: process.execPath,
+    args: [file('start/tfjs.cjs'), backend],
+    env: { TF_CPP_MIN_LOG_LEVEL: '2' }
+  })),
+  { name: 'PyTorch', command: python, args: ['-W', 'ignore', file('start/pytorch.py')] }
+]

@@ -1,0 +1,103 @@
+// TensorFlow.js: tfjs.ts node|wasm|cpu THREADS. From the folder that NEEDLETAIL_PEERS names, or benchmarks/node_modules.
+import { peer } from '../harness/peer.js'
+import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import type { Task } from '../harness/protocol.js'
+import { channels, classes, parameterCount, pictures, side } from '../network.js'
+
+// What is used of its types; the package need not be installed.
+interface TfTensor {
+  dataSync(): Float32Array
+  dispose(): void
+}
+interface Model {
+  add(layer: unknown): void
+  compile(options: object): void
+  countParams(): number
+  trainOnBatch(x: TfTensor, y: TfTensor): Promise<number>
+  predictOnBatch(x: TfTensor): TfTensor
+}
+interface TensorFlow {
+  version: { tfjs: string }
+  setBackend(name: string): Promise<boolean>
+  ready(): Promise<void>
+  sequential(): Model
+  layers: Record<string, (options?: object) => unknown>
+  train: { adam(learningRate: number): unknown }
+  tensor(values: Float32Array, shape: number[]): TfTensor
+  tensor1d(values: number[]): TfTensor
+  add(a: TfTensor, b: TfTensor): TfTensor
+}
+
+const [backend, threads] = process.argv.slice(2) as ['node' | 'wasm' | 'cpu', string]
+console.warn = () => {} // "use tfjs-node", which is measured, too
+
+function network(tf: TensorFlow): Model {
+  const { conv2d, maxPooling2d, flatten, dense, dropout } = tf.layers as Required<typeof tf.layers>
+  const kernel = { kernelSize: 3, padding: 'same', activation: 'relu' }
+  const model = tf.sequential()
+  const layers = [
+    conv2d!({ ...kernel, filters: 32, inputShape: [side, side, channels] }),
+    maxPooling2d!({ poolSize: 2 }),
+    conv2d!({ ...kernel, filters: 64 }),
+    conv2d!({ ...kernel, filters: 64 }),
+    maxPooling2d!({ poolSize: 2 }),
+    flatten!(),
+    dense!({ units: 512, activation: 'relu' }),
+    dropout!({ rate: 0.5 }),
+    dense!({ units: classes, activation: 'softmax' })
+  ]
+  for (const layer of layers) model.add(layer)
+  if (model.countParams() !== parameterCount) throw new Error(`${model.countParams()} parameters`)
+  return model
+}
+
+async function prepare(task: Task): Promise<Prepared> {
+  const tf = peer<TensorFlow>(backend === 'node' ? '@tensorflow/tfjs-node' : '@tensorflow/tfjs')
+  if (backend === 'wasm') {
+    peer<{ setThreadsCount(n: number): void }>('@tensorflow/tfjs-backend-wasm').setThreadsCount(Number(threads))
+  }
+  if (backend !== 'node') await tf.setBackend(backend)
+  await tf.ready()
+  const version = tf.version.tfjs
+  switch (task.kind) {
+    case 'train': {
+      const { images, labels } = pictures(task.batch)
+      const oneHot = Float32Array.from({ length: task.batch * classes }, (_, i) =>
+        labels[Math.floor(i / classes)] === i % classes ? 1 : 0
+      )
+      const x = tf.tensor(images, [task.batch, side, side, channels])
+      const y = tf.tensor(oneHot, [task.batch, classes])
+      const model = network(tf)
+      model.compile({ optimizer: tf.train.adam(0.001), loss: 'categoricalCrossentropy' })
+      const step = (): Promise<number> => model.trainOnBatch(x, y)
+      await warmUp(step)
+      return { version, note: 'trainOnBatch', run: (n) => timeEach(n, step) }
+    }
+    case 'infer': {
+      const x = tf.tensor(pictures(task.batch).images, [task.batch, side, side, channels])
+      const model = network(tf)
+      const step = (): void => {
+        const result = model.predictOnBatch(x)
+        result.dataSync()
+        result.dispose()
+      }
+      await warmUp(step)
+      return { version, note: 'predictOnBatch', run: (n) => timeEach(n, step) }
+    }
+    case 'add':
+    case 'addRead': {
+      const a = tf.tensor1d([1])
+      const b = tf.tensor1d([2])
+      const step = (): void => {
+        const c = tf.add(a, b)
+        if (task.kind === 'addRead') c.dataSync()
+        c.dispose()
+      }
+      const run = (n: number): number[] => timeLoops(n, task.count, step)
+      run(2)
+      return { version, note: 'with dispose()', run }
+    }
+  }
+}
+
+await serve(prepare)

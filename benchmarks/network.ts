@@ -1,0 +1,16 @@
+// The bird network that all contenders train and ask: 2,155,010 parameters for pictures of 32x32x3.
+//   conv 32 3x3 same, relu, max-pool 2, conv 64, relu, conv 64, relu, max-pool 2, dense 512, relu, dropout 0.5, dense 2
+
+export const side = 32
+export const channels = 3
+export const classes = 2
+export const parameterCount = 2_155_010
+
+/** Pictures [batch, 32, 32, 3] with values from 0 to 1, and their labels: the same numbers each time. */
+export function pictures(batch: number): { images: Float32Array; labels: Int32Array } {
+  let state = 1
+  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+  const images = Float32Array.from({ length: batch * side * side * channels }, next)
+  const labels = Int32Array.from({ length: batch }, () => (next() < 0.5 ? 0 : 1))
+  return { images, labels }
+}

@@ -1,0 +1,4 @@
+import { add } from './add.js'
+import { start } from './start.js'
+
+export const scenarios = [add, start]
