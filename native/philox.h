@@ -97,7 +97,7 @@ NEEDLETAIL_DEVICE static inline void normalPair(uint32_t first, uint32_t second,
   const float fourth = z * z, half = std::fma(z, -0.5f, 1.0f);
   c = std::fma(c, fourth, half);
   const bool swap = second >> 30 & 1, negative = second >> 31;
-  const float sine = swap ? c : s, cosine = swap ? s : c;
+  const float sine = swap ? c : s, cosine = swap ? -s : c;
   a = radius * (negative ? -cosine : cosine);
   b = radius * (negative ? -sine : sine);
 }

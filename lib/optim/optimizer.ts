@@ -211,6 +211,7 @@ function parametersOf(op: string, model: Trainable): Tensor<any>[] {
   for (const parameter of all) {
     if (!(parameter instanceof Tensor)) throw expected(op, 'parameters that are tensors', describe(parameter))
   }
+  noteDependency(() => all.map((parameter) => Number(parameter.requiresGradient)).join(''))
   const trainable = all.filter((parameter) => parameter.requiresGradient)
   if (trainable.length === 0) {
     throw expected(

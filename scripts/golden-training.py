@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Golden values from PyTorch for test/training: optimizers, schedules, and ten steps of the bird network.
+
+Usage: pip install -r scripts/golden-requirements.txt; scripts/golden-training.py
+
+Computed in float64, so that a golden value carries no rounding but the stored one's. Inputs come from the hash of
+test/training/support.ts, and the network's first weights from torch.manual_seed: the tests make both anew.
+"""
+import base64
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+TARGET = pathlib.Path(__file__).resolve().parent.parent / 'test/training/golden'
+
+
+def mixed(seed, count):
+    h = (np.arange(count, dtype=np.uint64) + np.uint64(seed * 0x9E3779B1 & 0xFFFFFFFF)).astype(np.uint32)
+    h = (h ^ (h >> 16)) * np.uint32(0x85EBCA6B)
+    h = (h ^ (h >> 13)) * np.uint32(0xC2B2AE35)
+    return h ^ (h >> 16)
+
+
+def numbers(seed, shape):
+    """Multiples of 2^-7 in [-1, 1)."""
+    return torch.tensor((mixed(seed, int(np.prod(shape))) >> 24).astype(np.float64).reshape(shape) / 128 - 1)
+
+
+def floats(tensor):
+    return base64.b64encode(tensor.detach().to(torch.float32).contiguous().numpy().astype('<f4').tobytes()).decode()
+
+
+OPTIMIZERS = {
+    'SGD': (torch.optim.SGD, {'lr': 0.1}),
+    'SGD momentum': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9}),
+    'SGD momentum decay': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.8, 'weight_decay': 0.05}),
+    'SGD nesterov decay': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9, 'nesterov': True, 'weight_decay': 0.01}),
+    'Adam': (torch.optim.Adam, {'lr': 0.01}),
+    'Adam betas decay': (torch.optim.Adam, {'lr': 0.05, 'betas': (0.8, 0.95), 'eps': 1e-3, 'weight_decay': 0.1}),
+    'AdamW': (torch.optim.AdamW, {'lr': 0.01}),
+    'AdamW decay': (torch.optim.AdamW, {'lr': 0.05, 'betas': (0.7, 0.9), 'weight_decay': 0.3}),
+    'clipped': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9}),
+}
+SHAPES = [[3, 4], [5], []]
+
+
+def optimizers():
+    results = {}
+    for name, (make, options) in OPTIMIZERS.items():
+        parameters = [numbers(10 + i, shape).requires_grad_() for i, shape in enumerate(SHAPES)]
+        optimizer = make(parameters, **options)
+        after = {}
+        for step in range(1, 11):
+            for i, parameter in enumerate(parameters):
+                parameter.grad = numbers(100 + 10 * step + i, SHAPES[i])
+            if name == 'clipped':
+                torch.nn.utils.clip_grad_norm_(parameters, 0.5 if step % 2 else 100)
+            optimizer.step()
+            if step in (1, 2, 10):
+                after[step] = [floats(parameter) for parameter in parameters]
+        results[name] = after
+    return results
+
+
+def rates(make, steps):
+    parameter = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.SGD([parameter], lr=0.5)
+    schedule = make(optimizer)
+    values = []
+    for _ in range(steps):
+        values.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        schedule.step()
+    return values
+
+
+def schedules():
+    s = torch.optim.lr_scheduler
+    return {
+        'linear': rates(lambda o: s.LinearLR(o, start_factor=1, end_factor=0.1, total_iters=20), 25),
+        'cosine': [*rates(lambda o: s.CosineAnnealingLR(o, 20, eta_min=0.01), 21)],
+        'step': rates(lambda o: s.StepLR(o, 7, gamma=0.3), 30),
+        'oneCycle': rates(lambda o: s.OneCycleLR(o, max_lr=0.5, total_steps=31, cycle_momentum=False), 31),
+        'warmup': rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1, total_iters=5), s.CosineAnnealingLR(o, 20)], [5]), 25),
+    }
+
+
+def network():
+    """The bird network: as in the article, without dropout."""
+    torch.manual_seed(1)
+    return [
+        torch.nn.Conv2d(3, 32, 3, padding=1),
+        torch.nn.Conv2d(32, 64, 3, padding=1),
+        torch.nn.Conv2d(64, 64, 3, padding=1),
+        torch.nn.Linear(64 * 8 * 8, 512),
+        torch.nn.Linear(512, 2),
+    ]
+
+
+def forward(layers, x):
+    x = F.max_pool2d(F.relu(layers[0](x)), 2)
+    x = F.relu(layers[1](x))
+    x = F.max_pool2d(F.relu(layers[2](x)), 2)
+    return layers[4](F.relu(layers[3](x.flatten(1))))
+
+
+BATCH, STEPS = 16, 10
+
+
+def sums(tensor):
+    """Per output: the sum of its weights, and of their squares; all elements of small tensors."""
+    rows = tensor.reshape(tensor.shape[0], -1)
+    return [floats(rows.sum(1)), floats(rows.square().sum(1))]
+
+
+def birds():
+    pixels = torch.tensor(mixed(1, STEPS * BATCH * 32 * 32 * 3) >> 24, dtype=torch.float64) / 255
+    images = (pixels.reshape(STEPS, BATCH, 32, 32, 3) - 0.5) / 0.25
+    labels = torch.tensor((mixed(2, STEPS * BATCH) % 3 == 0).astype(np.int64)).reshape(STEPS, BATCH)
+    results = {}
+    digest = hashlib.sha256()
+    for layer in network():
+        for tensor in (layer.weight, layer.bias):
+            digest.update(tensor.detach().numpy().astype('<f4').tobytes())
+    results['initial'] = digest.hexdigest()
+    for name, make in {
+        'SGD': lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+        'Adam': lambda p: torch.optim.Adam(p, lr=0.001),
+    }.items():
+        layers = [layer.double() for layer in network()]
+        parameters = [p for layer in layers for p in layer.parameters()]
+        optimizer = make(parameters)
+        losses = []
+        for step in range(STEPS):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(forward(layers, images[step].movedim(-1, 1)), labels[step])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        sample = [p.detach().flatten()[mixed(3, 500).astype(np.int64) % p.numel()] for p in parameters]
+        results[name] = {
+            'losses': losses,
+            'sums': [sums(p) for p in parameters],
+            'sample': [floats(values) for values in sample],
+        }
+    return results
+
+
+TARGET.mkdir(parents=True, exist_ok=True)
+for make in (optimizers, schedules, birds):
+    (TARGET / f'{make.__name__}.json').write_text(json.dumps(make(), indent=1) + '\n')
