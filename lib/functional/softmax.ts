@@ -1,6 +1,5 @@
 // Softmax, its logarithm, and cross-entropy.
 import { checkInteger, checkNumber, checkWord, describe, expected } from '../errors.js'
-import type { OpName } from '../op-names.generated.js'
 import { addMethods, call, handleOf, type DType, type FloatDType, type Tensor } from '../tensor.js'
 
 function softmaxOf<D extends FloatDType>(op: string, x: Tensor<D>, axis: number, log: number): Tensor<D> {
@@ -80,7 +79,7 @@ export function crossEntropy(
 
 // weights[labels]
 function gather(weights: Tensor<'float32'>, labels: Tensor<any>): Tensor<'float32'> {
-  return call('gather' as OpName, [weights.detach(), labels], [0, 0])
+  return call('gather', [weights.detach(), labels], [0, 0])
 }
 
 declare module '../tensor.js' {

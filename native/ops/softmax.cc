@@ -101,6 +101,34 @@ Tensors backwardEntropy(const History& h, const Tensors& gradients) {
   return result;
 }
 
+// d = g (p T - t), where p is the softmax of the logits, t the smoothed and weighted target and T its sum. For G, the
+// gradient of d: that of g is the sum over the classes of G (p T - t); that of the logits is g T p (G - sum(G p)).
+Tensors backwardEntropyGradient(const History& h, const Tensors& gradients) {
+  const auto p = read<CrossEntropy>(h.params);
+  const Tensor &g = h.in[0], &logits = h.in[1], &labels = h.in[2];
+  const Tensor outer = cast(gradients[0], DType::float32);
+  const int64_t n = logits.shape()[0];
+  Tensors result(h.in.size(), Tensor());
+  if (h.wanted[0]) {
+    Tensors arguments = h.in;
+    arguments[0] = full(g.spec(), 1);
+    const Tensor unit = cast(apply1(softmaxCrossEntropyGradientOp, arguments, h.params), DType::float32);
+    result[0] = reshape(sumTo(outer * unit, {n, 1}), {n});
+  }
+  if (h.wanted[1]) {
+    const Tensor s = cast(apply1(softmaxOp, {logits}, write(Softmax{false, 1})), DType::float32);
+    Tensor scale = g;
+    if (p.weighted) {
+      const Tensor& weights = h.in[3];
+      const Tensor mean = sumTo(weights, Shape{1}) * (p.smoothing / static_cast<double>(logits.shape()[1]));
+      scale = g * (gather(weights, labels, 0, false) * (1 - p.smoothing) + mean);
+    }
+    const Tensor d = reshape(scale, {n, 1}) * s * (outer - sumTo(outer * s, {n, 1}));
+    result[1] = cast(d, logits.dtype());
+  }
+  return result;
+}
+
 }  // namespace
 
 const Op softmaxOp = {.name = "softmax",
@@ -119,7 +147,10 @@ const Op softmaxCrossEntropyOp = {.name = "softmaxCrossEntropy",
                                   .backward = backwardEntropy,
                                   .saveInputs = save(0, 1, 2)};
 
-const Op softmaxCrossEntropyGradientOp = {
-    .name = "softmaxCrossEntropyGradient", .infer = inferEntropyGradient, .forward = forwardEntropyGradient};
+const Op softmaxCrossEntropyGradientOp = {.name = "softmaxCrossEntropyGradient",
+                                          .infer = inferEntropyGradient,
+                                          .forward = forwardEntropyGradient,
+                                          .backward = backwardEntropyGradient,
+                                          .saveInputs = save(0, 1, 2, 3)};
 
 }  // namespace needletail
