@@ -1,9 +1,11 @@
 // All functions over tensors, a family a file.
 export * from './functional/batch.js'
+export * from './functional/convolution.js'
 export * from './functional/creation.js'
 export * from './functional/dropout.js'
 export * from './functional/elementwise.generated.js'
 export * from './functional/indexing.js'
+export * from './functional/pool.js'
 export * as random from './functional/random.js'
 export * from './functional/reduce.js'
 export * from './functional/select.js'

@@ -99,6 +99,11 @@ Backend& cpuBackend() {
     auto set = [&](Kernel kernel, Backend::Prepare prepare) { b.prepare[static_cast<int>(kernel)] = prepare; };
     set(Kernel::elementwise, prepareElementwise);
     set(Kernel::matmul, prepareMatmul);
+    set(Kernel::convolution, prepareConvolution);
+    set(Kernel::convolutionData, prepareConvolutionData);
+    set(Kernel::convolutionWeights, prepareConvolutionWeights);
+    set(Kernel::pool, preparePool);
+    set(Kernel::poolGradient, preparePoolGradient);
     set(Kernel::copy, prepareCopy);
     set(Kernel::fill, prepareFill);
     set(Kernel::softmax, prepareSoftmax);

@@ -8,6 +8,11 @@ namespace needletail {
 
 std::unique_ptr<Prepared> prepareElementwise(const Call&);
 std::unique_ptr<Prepared> prepareMatmul(const Call&);
+std::unique_ptr<Prepared> prepareConvolution(const Call&);
+std::unique_ptr<Prepared> prepareConvolutionData(const Call&);
+std::unique_ptr<Prepared> prepareConvolutionWeights(const Call&);
+std::unique_ptr<Prepared> preparePool(const Call&);
+std::unique_ptr<Prepared> preparePoolGradient(const Call&);
 std::unique_ptr<Prepared> prepareCopy(const Call&);
 std::unique_ptr<Prepared> prepareFill(const Call&);
 std::unique_ptr<Prepared> prepareSoftmax(const Call&);

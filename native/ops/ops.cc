@@ -17,8 +17,16 @@ const std::vector<const Op*>& allOps() {
         &copyOp,
         &fillOp,
         // convolution
+        &conv2dOp,
+        &convolutionDataOp,
+        &convolutionWeightsOp,
 
         // pool
+        &maxPoolOp,
+        &maxPoolGradientOp,
+        &maxPoolTakeOp,
+        &averagePoolOp,
+        &averagePoolGradientOp,
 
         // norm
 

@@ -13,8 +13,10 @@ extern const Op matmulOp;
 // memory.cc
 extern const Op identityOp, copyOp, fillOp;
 // convolution.cc
+extern const Op conv2dOp, convolutionDataOp, convolutionWeightsOp;
 
 // pool.cc
+extern const Op maxPoolOp, maxPoolGradientOp, maxPoolTakeOp, averagePoolOp, averagePoolGradientOp;
 
 // norm.cc
 
