@@ -1,6 +1,6 @@
 // Tensors in files of the safetensors format. Nothing of a file is ever executed.
 import { open, type FileHandle } from 'node:fs/promises'
-import { expected } from '../errors.js'
+import { expected, quoted } from '../errors.js'
 import { fromBytes } from '../functional.js'
 import { Tensor, type DType } from '../tensor.js'
 import { writeAtomically } from './atomic.js'
@@ -26,11 +26,11 @@ export async function writeSafetensors(
 ): Promise<void> {
   const named = uniqueNames(tensors)
   for (const [name, tensor] of named) {
-    if (!(tensor instanceof Tensor)) throw expected('writeSafetensors', `a tensor as ${name}`, typeof tensor)
+    if (!(tensor instanceof Tensor)) throw expected('writeSafetensors', `a tensor as ${name}`, quoted(tensor))
   }
   const texts = uniqueNames(metadata)
   for (const [name, text] of texts) {
-    if (typeof text !== 'string') throw expected('writeSafetensors', `text as metadata ${name}`, typeof text)
+    if (typeof text !== 'string') throw expected('writeSafetensors', `text as metadata ${name}`, quoted(text))
   }
   const entries = layOut([...named].map(([name, { dtype, shape }]) => [name, dtype, shape]))
   // All reads are put in the queue before the first wait: a step that is taken meanwhile doesn't show in the file.

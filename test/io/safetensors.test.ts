@@ -60,6 +60,15 @@ describe('safetensors', () => {
       strictEqual((await readSafetensors(path('none'))).tensors.size, 0)
     })
 
+    it('a header with spaces, escapes and keys in any order', async () => {
+      const json =
+        '{ "x" :\t{"data_offsets":[ 0 , 8 ], "shape":[2],\n"dtype":"F32"},"__metadata__":{"a\\u0062\\"":"\\u00e9\\n\\/"}}  '
+      writeFileSync(path('spaced'), file(json, 8))
+      const { tensors, metadata } = await readSafetensors(path('spaced'))
+      deepStrictEqual(tensors.get('x')!.shape, [2])
+      deepStrictEqual([...metadata], [['ab"', 'é\n/']])
+    })
+
     it('aligns each tensor to the width of its elements', async () => {
       const wide = nt.ones([1], { dtype: 'int64' })
       await writeSafetensors(path('aligned'), { narrow: nt.ones([3], { dtype: 'uint8' }), x: nt.ones([1]), wide })
@@ -120,7 +129,7 @@ describe('safetensors', () => {
       ],
       ['__metadata__', () => writeSafetensors(path('w'), [['__metadata__', x]]), /as a name, got __metadata__/],
       ['__proto__', () => writeSafetensors(path('w'), [['a.__proto__', x]]), /as a name, got a\.__proto__/],
-      ['no tensor', () => writeSafetensors(path('w'), { x: 3 as never }), /a tensor as x, got number/],
+      ['no tensor', () => writeSafetensors(path('w'), { x: 3 as never }), /a tensor as x, got 3/],
       ['metadata that is no text', () => writeSafetensors(path('w'), { x }, { epoch: 3 as never }), /text as metadata/]
     ]
     for (const [name, write, message] of cases) {

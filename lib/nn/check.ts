@@ -1,0 +1,26 @@
+// Checks of layers' settings, at the line that makes the layer.
+import { checkInteger, expected, quoted } from '../errors.js'
+
+/** `value` as a whole number from 1. */
+export const countOf = (op: string, what: string, value: unknown): number =>
+  checkInteger(op, `${what} from 1`, value, 1)
+
+/** `value` as a number in [low, high]. */
+export function within(op: string, what: string, value: unknown, low: number, high: number): number {
+  if (typeof value === 'number' && value >= low && value <= high) return value
+  throw expected(op, `${what} in [${low}, ${high}]`, quoted(value))
+}
+
+/** `value` as a finite number. */
+export function finite(op: string, what: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw expected(op, `${what} as a number`, quoted(value))
+}
+
+/** Refuses options that the layer doesn't know: a mistyped one would be ignored silently. */
+export function known(op: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw expected(op, 'an object as options', quoted(options))
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw expected(op, `options out of ${names.join(', ')}`, name)
+  }
+}

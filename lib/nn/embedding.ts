@@ -1,0 +1,41 @@
+import { embedding } from '../functional.js'
+import type { FloatDType, Tensor } from '../tensor.js'
+import { countOf, known } from './check.js'
+import { normal, type Initializer } from './init.js'
+import { Module } from './module.js'
+import { parameter } from './parameter.js'
+import { checkSeed } from './settings.js'
+
+export interface EmbeddingOptions {
+  /** Draws the first vectors; normal with deviation 1 unless given. */
+  initializer?: Initializer | undefined
+  /** The same first values each time; without it they come from the generator that `nt.random.seed` sets. */
+  seed?: number | undefined
+  /** 'float32' unless given. */
+  dtype?: FloatDType | undefined
+}
+
+/** A vector of `size` numbers for each of `count` indices: int32 or int64 [...] to [..., size]. The weight is [count, size]. */
+export class Embedding extends Module {
+  readonly weight: Tensor
+  readonly count: number
+  readonly size: number
+
+  constructor(count: number, size: number, options: EmbeddingOptions = {}) {
+    super()
+    known('Embedding', options, ['initializer', 'seed', 'dtype'])
+    const { initializer = normal, seed, dtype = 'float32' } = options
+    this.count = countOf('Embedding', 'count', count)
+    this.size = countOf('Embedding', 'size', size)
+    checkSeed('Embedding', seed)
+    this.weight = parameter(initializer([count, size], seed === undefined ? { dtype } : { dtype, seed }))
+  }
+
+  forward(indices: Tensor<'int32'> | Tensor<'int64'>): Tensor {
+    return embedding(this.weight, indices)
+  }
+
+  override describe(): string {
+    return `${this.count}, ${this.size}`
+  }
+}

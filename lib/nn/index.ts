@@ -1,0 +1,36 @@
+// The list of what `nn` makes public.
+export * as init from './init.js'
+export {
+  ELU,
+  GELU,
+  Identity,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+  type ActivationName
+} from './activation.js'
+export {
+  Conv1d,
+  Conv2d,
+  ConvTranspose2d,
+  type Conv1dOptions,
+  type ConvOptions,
+  type ConvTransposeOptions
+} from './convolution.js'
+export { Dropout } from './dropout.js'
+export { Embedding, type EmbeddingOptions } from './embedding.js'
+export { Flatten } from './flatten.js'
+export type { InitOptions, Initializer } from './init.js'
+export { Layer, type Variable, type Variables } from './layer.js'
+export { Linear, type LinearOptions } from './linear.js'
+export { Module } from './module.js'
+export { buffer, kindOf, parameter, type VariableKind } from './parameter.js'
+export { AvgPool2d, GlobalAvgPool2d, MaxPool2d, type AvgPoolOptions, type PoolOptions } from './pooling.js'
+export { Sequential } from './sequential.js'
+export type { WeightOptions } from './settings.js'
+export type { SaveOptions } from './weights.js'

@@ -1,0 +1,132 @@
+// How the values of new weights are drawn. Shapes are [out, in] and [out, height, width, in].
+import { expected, quoted } from '../errors.js'
+import { full, random, where } from '../functional.js'
+import type { FloatDType, Tensor } from '../tensor.js'
+
+export interface InitOptions {
+  /** Draws the same values each time; without it they come from the generator that `nt.random.seed` sets. */
+  seed?: number | undefined
+  /** 'float32' unless given. */
+  dtype?: FloatDType | undefined
+}
+
+/** Makes the first values of a weight of `shape`. */
+export type Initializer = (shape: readonly number[], options?: InitOptions) => Tensor
+
+/** What follows the layer: it decides how much wider the weights have to be to keep the signal's size. */
+export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu'
+
+export interface KaimingOptions extends InitOptions {
+  /** The slope of leakyRelu below 0; 0 unless given. */
+  slope?: number | undefined
+  /** Keeps the size of the signal on the way forward (fanIn, the default) or of the gradient on the way back (fanOut). */
+  mode?: 'fanIn' | 'fanOut' | undefined
+  /** 'leakyRelu' unless given. */
+  nonlinearity?: Nonlinearity | undefined
+}
+
+export interface XavierOptions extends InitOptions {
+  /** A factor for the deviation; 1 unless given. */
+  gain?: number | undefined
+}
+
+/** The numbers of inputs and outputs that one element of a weight connects: the size of `in` (of `out`) times the window. */
+export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  if (shape.length < 2) throw expected('init', 'a weight of at least 2 axes', `[${shape.join(', ')}]`)
+  const window = product(shape.slice(1, -1))
+  return { fanIn: window * shape.at(-1)!, fanOut: window * shape[0]! }
+}
+
+/** sqrt(2) for relu, sqrt(2 / (1 + slope^2)) for leakyRelu, 5/3 for tanh, else 1 (as PyTorch's calculate_gain). */
+export function gain(nonlinearity: Nonlinearity, slope = 0): number {
+  const gains: Record<Nonlinearity, number> = {
+    linear: 1,
+    sigmoid: 1,
+    tanh: 5 / 3,
+    relu: Math.SQRT2,
+    leakyRelu: Math.sqrt(2 / (1 + slope ** 2))
+  }
+  return gains[nonlinearity] ?? unknown(Object.keys(gains), nonlinearity)
+}
+
+/** Uniform in [-b, b), b = gain * sqrt(3 / fan) (He et al. 2015). */
+export const kaimingUniform = (shape: readonly number[], options: KaimingOptions = {}): Tensor => {
+  const bound = Math.sqrt(3) * kaimingDeviation(shape, options)
+  return uniform(shape, { ...options, low: -bound, high: bound })
+}
+
+/** Normal with deviation gain / sqrt(fan) (He et al. 2015). */
+export const kaimingNormal = (shape: readonly number[], options: KaimingOptions = {}): Tensor =>
+  normal(shape, { ...options, std: kaimingDeviation(shape, options) })
+
+/** Uniform in [-b, b), b = gain * sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+export const xavierUniform = (shape: readonly number[], options: XavierOptions = {}): Tensor => {
+  const bound = Math.sqrt(3) * xavierDeviation(shape, options)
+  return uniform(shape, { ...options, low: -bound, high: bound })
+}
+
+/** Normal with deviation gain * sqrt(2 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+export const xavierNormal = (shape: readonly number[], options: XavierOptions = {}): Tensor =>
+  normal(shape, { ...options, std: xavierDeviation(shape, options) })
+
+/** Uniform in [low, high); [0, 1) unless given. */
+export function uniform(shape: readonly number[], options: InitOptions & { low?: number; high?: number } = {}): Tensor {
+  const { low = 0, high = 1 } = options
+  return random.uniform([...shape], { low, high, ...common(options) }) as Tensor
+}
+
+/** Normal with `mean` (0 unless given) and deviation `std` (1 unless given). */
+export function normal(shape: readonly number[], options: InitOptions & { mean?: number; std?: number } = {}): Tensor {
+  const { mean = 0, std = 1 } = options
+  return random.normal([...shape], { mean, std, ...common(options) }) as Tensor
+}
+
+/** How often values outside of the bounds are drawn anew: 1 in 10^11 is then still outside, and is cut off. */
+const ROUNDS = 8
+const CUT = 2
+
+/** Normal with `mean` and `std`, without values further than two deviations from the mean: those are drawn anew. */
+export function truncatedNormal(
+  shape: readonly number[],
+  options: InitOptions & { mean?: number; std?: number } = {}
+): Tensor {
+  const { mean = 0, std = 1, seed, dtype = 'float32' } = options
+  const draw = (round: number) => normal(shape, seed === undefined ? {} : { seed: seed * ROUNDS + round })
+  let values = draw(0)
+  for (let round = 1; round < ROUNDS; round++) values = where(values.abs().greater(CUT), draw(round), values)
+  return values.clip(-CUT, CUT).mul(std).add(mean).astype(dtype) as Tensor
+}
+
+export const zeros: Initializer = (shape, options = {}) => constant(0)(shape, options)
+
+export const ones: Initializer = (shape, options = {}) => constant(1)(shape, options)
+
+/** All values are `value`. */
+export const constant =
+  (value: number): Initializer =>
+  (shape, { dtype = 'float32' } = {}) =>
+    full([...shape], value, { dtype }) as Tensor
+
+/** PyTorch's first weights of convolutions and linear layers: uniform within 1 / sqrt(fanIn). */
+export const defaultWeight: Initializer = (shape, options = {}) =>
+  kaimingUniform(shape, { ...options, slope: Math.sqrt(5) })
+
+function kaimingDeviation(shape: readonly number[], options: KaimingOptions): number {
+  const { slope = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options
+  if (mode !== 'fanIn' && mode !== 'fanOut') unknown(['fanIn', 'fanOut'], mode)
+  // Without inputs there is nothing to keep the size of, and no element to draw.
+  return gain(nonlinearity, slope) / Math.sqrt(Math.max(1, fans(shape)[mode]))
+}
+
+function xavierDeviation(shape: readonly number[], options: XavierOptions): number {
+  const { fanIn, fanOut } = fans(shape)
+  return (options.gain ?? 1) * Math.sqrt(2 / Math.max(1, fanIn + fanOut))
+}
+
+const common = ({ seed, dtype = 'float32' }: InitOptions) => (seed === undefined ? { dtype } : { dtype, seed })
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
+
+function unknown(known: string[], got: unknown): never {
+  throw expected('init', `one of ${known.join(', ')}`, quoted(got))
+}

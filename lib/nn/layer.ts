@@ -1,0 +1,89 @@
+// Layers whose tensors' sizes follow from the first input.
+import { requireGradient } from '../autograd.js'
+import { expected, quoted } from '../errors.js'
+import { Tensor, type DType } from '../tensor.js'
+import { Module } from './module.js'
+import { BUILD_HINT, shapeText } from './names.js'
+import { buffer, parameter, type VariableKind } from './parameter.js'
+
+/** One tensor of a layer, as it will be made. */
+export interface Variable {
+  kind: VariableKind
+  shape: readonly number[]
+  dtype: DType
+  initial: () => Tensor<DType>
+}
+
+export type Variables = Record<string, Variable>
+
+/**
+ * A module that makes its own tensors when it first sees an input (or a file with its weights). A layer says with
+ * `variablesFor` what it needs and with `sizeFrom` how a file tells its size; its `forward` begins with `prepare`.
+ */
+export abstract class Layer<Output = Tensor> extends Module<Output> {
+  #waiting: string[] = []
+
+  /** The layer's tensors for inputs whose last axes have the sizes `inputSize`. */
+  abstract variablesFor(inputSize: readonly number[]): Variables
+
+  /** The input size that fits tensors of `shapes`; undefined where they don't tell. */
+  abstract sizeFrom(shapes: ReadonlyMap<string, readonly number[]>): readonly number[] | undefined
+
+  /** The fields that `prepare` fills. Reading one before is an error that says what to do. */
+  protected reserve(...names: string[]): void {
+    this.#waiting = names
+    for (const name of names) {
+      Object.defineProperty(this, name, {
+        enumerable: true,
+        configurable: true,
+        get: () => {
+          throw expected(
+            `${this.constructor.name}.${name}`,
+            'a layer that knows its input size',
+            'none yet',
+            BUILD_HINT
+          )
+        }
+      })
+    }
+  }
+
+  /** The names of the tensors that are still to be made. */
+  get waiting(): readonly string[] {
+    return this.#waiting
+  }
+
+  override get ownBuilt(): boolean {
+    return this.#waiting.length === 0
+  }
+
+  /**
+   * Makes the layer's tensors for the input `x` by the sizes of its last `axes` axes. Throws, before anything is made,
+   * where `x` isn't a tensor of `rank` axes (of at least `axes` where `rank` is left out).
+   */
+  protected prepareFor(x: Tensor<DType>, axes = 1, rank?: number): void {
+    const op = this.constructor.name
+    if (!(x instanceof Tensor)) throw expected(op, 'a tensor', quoted(x))
+    if (rank === undefined ? x.rank < axes : x.rank !== rank) {
+      const need = rank === undefined ? `at least ${axes}` : `${rank}`
+      throw expected(op, `an input of ${need} axes`, shapeText(x.shape))
+    }
+    this.prepare(x.shape.slice(-axes))
+  }
+
+  /** Makes the layer's tensors for inputs of `inputSize`, unless they are there; with the values `given`, where they are. */
+  prepare(inputSize: readonly number[], given?: ReadonlyMap<string, Tensor<DType>>): void {
+    if (this.ownBuilt) return
+    const made = new Map<string, Tensor<DType>>()
+    for (const [name, { kind, initial }] of Object.entries(this.variablesFor(inputSize))) {
+      const value = given?.get(name) ?? initial()
+      made.set(name, kind === 'parameter' ? parameter(value as Tensor) : buffer(value))
+    }
+    for (const name of this.#waiting) {
+      const value = made.get(name)
+      if (value && this.frozen) requireGradient(value, false)
+      Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true })
+    }
+    this.#waiting = []
+  }
+}
