@@ -57,6 +57,9 @@ struct IotaRun final : Prepared {
 
 }  // namespace
 
+void halfToFloat(DType dtype, const void* from, float* to, int64_t n) { loopOf(dtype, DType::float32)(from, to, n); }
+void floatToHalf(DType dtype, const float* from, void* to, int64_t n) { loopOf(DType::float32, dtype)(from, to, n); }
+
 std::unique_ptr<Prepared> prepareCast(const Call& call) {
   auto run = std::make_unique<CastRun>();
   const DType from = call.in[0].dtype, to = call.out[0].dtype;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr int64_t kColumns = 128;
 
+enum class Step { sum, product, scan };
+
 // What values are accumulated in; integers wrap.
 template <class T>
 using Accumulator = std::conditional_t<std::is_class_v<T> || std::is_same_v<T, float>, double,
@@ -39,45 +41,64 @@ struct CumulateRun final : Prepared {
   bool parallel;
 
   // `columns` neighbours at once, from the first element along the axis to the last (from the last where reversed).
-  template <class T, class R>
+  template <Step step, class T, class R>
   void lines(const T* x, const T* factors, R* y, int64_t columns) const {
     using A = Accumulator<R>;
     A acc[kColumns];
-    std::fill_n(acc, columns, params.product ? A(1) : A(0));
-    const int64_t step = params.reverse ? -inner : inner;
+    std::fill_n(acc, columns, step == Step::product ? A(1) : A(0));
+    const int64_t stride = params.reverse ? -inner : inner;
     int64_t at = params.reverse ? (n - 1) * inner : 0;
-    for (int64_t i = 0; i < n; i++, at += step) {
+    for (int64_t i = 0; i < n; i++, at += stride) {
       for (int64_t j = 0; j < columns; j++) {
-        const A v = static_cast<A>(widened(x[at + j]));
-        if (params.exclusive) y[at + j] = narrowed<R>(acc[j]);
-        if (scan)
-          acc[j] = v + acc[j] * static_cast<A>(widened(factors[at + j]));
+        const A v = static_cast<A>(widened(x[at + j])), before = acc[j];
+        if constexpr (step == Step::scan)
+          acc[j] = i == 0 ? v : v + before * static_cast<A>(widened(factors[at + j]));
         else
-          acc[j] = params.product ? acc[j] * v : acc[j] + v;
-        if (!params.exclusive) y[at + j] = narrowed<R>(acc[j]);
+          acc[j] = step == Step::product ? before * v : before + v;
+        y[at + j] = narrowed<R>(params.exclusive ? before : acc[j]);
       }
     }
   }
+  // A line of neighbours along the axis itself.
+  template <Step step, class T, class R>
+  void line(const T* x, const T* factors, R* y) const {
+    using A = Accumulator<R>;
+    A acc = step == Step::product ? A(1) : A(0);
+    const int64_t stride = params.reverse ? -1 : 1;
+    int64_t at = params.reverse ? n - 1 : 0;
+    for (int64_t i = 0; i < n; i++, at += stride) {
+      const A v = static_cast<A>(widened(x[at])), before = acc;
+      if constexpr (step == Step::scan)
+        acc = i == 0 ? v : v + before * static_cast<A>(widened(factors[at]));
+      else
+        acc = step == Step::product ? before * v : before + v;
+      y[at] = narrowed<R>(params.exclusive ? before : acc);
+    }
+  }
 
-  template <class T, class R>
+  template <Step step, class T, class R>
   void all(void* const* buffers) const {
     const T* x = static_cast<const T*>(buffers[0]);
-    const T* factors = scan ? static_cast<const T*>(buffers[1]) : nullptr;
-    R* y = static_cast<R*>(buffers[scan ? 2 : 1]);
+    const T* factors = static_cast<const T*>(buffers[1]);  // used by a scan alone
+    R* y = static_cast<R*>(buffers[step == Step::scan ? 2 : 1]);
 #pragma omp parallel for schedule(static) num_threads(threads()) if (parallel)
     for (int64_t job = 0; job < outer * bands; job++) {
       const int64_t band = job % bands * kColumns, at = job / bands * n * inner + band;
-      lines<T, R>(x + at, scan ? factors + at : nullptr, y + at, std::min(kColumns, inner - band));
+      if (inner == 1)
+        line<step>(x + at, factors + at, y + at);
+      else
+        lines<step>(x + at, factors + at, y + at, std::min(kColumns, inner - band));
     }
   }
 
   void run(Stream&, void* const* buffers) override {
     dispatch(inType, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      if constexpr (std::is_same_v<T, uint8_t>)
-        all<T, int32_t>(buffers);
+      using R = std::conditional_t<std::is_same_v<T, uint8_t>, int32_t, T>;
+      if (scan)
+        all<Step::scan, T, R>(buffers);
       else
-        all<T, T>(buffers);
+        params.product ? all<Step::product, T, R>(buffers) : all<Step::sum, T, R>(buffers);
     });
   }
 };

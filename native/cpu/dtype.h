@@ -27,18 +27,25 @@ struct Float16 {
     const uint32_t u = std::bit_cast<uint32_t>(f), sign = (u >> 16) & 0x8000;
     const uint32_t a = u & 0x7fffffff;
     uint32_t h;
-    if (a > 0x7f800000) h = 0x7e00;                      // NaN
-    else if (a >= 0x477ff000) h = 0x7c00;                // rounds to infinity
-    else if (a >= 0x38800000) h = (a - 0x38000000 + 0xfff + ((a >> 13) & 1)) >> 13;
-    else h = std::bit_cast<uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000;  // subnormal: the addition rounds
+    if (a > 0x7f800000)
+      h = 0x7e00;  // NaN
+    else if (a >= 0x477ff000)
+      h = 0x7c00;  // rounds to infinity
+    else if (a >= 0x38800000)
+      h = (a - 0x38000000 + 0xfff + ((a >> 13) & 1)) >> 13;
+    else
+      h = std::bit_cast<uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000;  // subnormal: the addition rounds
     bits = static_cast<uint16_t>(h | sign);
   }
   operator float() const {
     const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, a = bits & 0x7fff;
     float f;
-    if (a >= 0x7c00) f = std::bit_cast<float>(0x7f800000 | (a & 0x3ff) << 13);
-    else if (a >= 0x400) f = std::bit_cast<float>((a << 13) + 0x38000000);
-    else f = static_cast<float>(a) * 0x1p-24f;
+    if (a >= 0x7c00)
+      f = std::bit_cast<float>(0x7f800000 | (a & 0x3ff) << 13);
+    else if (a >= 0x400)
+      f = std::bit_cast<float>((a << 13) + 0x38000000);
+    else
+      f = static_cast<float>(a) * 0x1p-24f;
     return std::bit_cast<float>(std::bit_cast<uint32_t>(f) | sign);
   }
 };
@@ -52,12 +59,18 @@ struct Type {
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::float32: return f(Type<float>());
-    case DType::bfloat16: return f(Type<BFloat16>());
-    case DType::float16: return f(Type<Float16>());
-    case DType::int32: return f(Type<int32_t>());
-    case DType::int64: return f(Type<int64_t>());
-    default: return f(Type<uint8_t>());
+    case DType::float32:
+      return f(Type<float>());
+    case DType::bfloat16:
+      return f(Type<BFloat16>());
+    case DType::float16:
+      return f(Type<Float16>());
+    case DType::int32:
+      return f(Type<int32_t>());
+    case DType::int64:
+      return f(Type<int64_t>());
+    default:
+      return f(Type<uint8_t>());
   }
 }
 
@@ -65,29 +78,19 @@ decltype(auto) dispatch(DType dtype, F&& f) {
 template <class F>
 decltype(auto) dispatchSize(DType dtype, F&& f) {
   switch (size(dtype)) {
-    case 1: return f(Type<uint8_t>());
-    case 2: return f(Type<uint16_t>());
-    case 4: return f(Type<uint32_t>());
-    default: return f(Type<uint64_t>());
+    case 1:
+      return f(Type<uint8_t>());
+    case 2:
+      return f(Type<uint16_t>());
+    case 4:
+      return f(Type<uint32_t>());
+    default:
+      return f(Type<uint64_t>());
   }
 }
 
-template <class T>
-void toFloat(const void* from, float* to, int64_t n) {
-  const T* x = static_cast<const T*>(from);
-  for (int64_t i = 0; i < n; i++) to[i] = static_cast<float>(x[i]);
-}
-template <class T>
-void fromFloat(const float* from, void* to, int64_t n) {
-  T* y = static_cast<T*>(to);
-  for (int64_t i = 0; i < n; i++) y[i] = T(from[i]);
-}
-// bfloat16 or float16 to float32 and back.
-inline void halfToFloat(DType dtype, const void* from, float* to, int64_t n) {
-  dtype == DType::bfloat16 ? toFloat<BFloat16>(from, to, n) : toFloat<Float16>(from, to, n);
-}
-inline void floatToHalf(DType dtype, const float* from, void* to, int64_t n) {
-  dtype == DType::bfloat16 ? fromFloat<BFloat16>(from, to, n) : fromFloat<Float16>(from, to, n);
-}
+// bfloat16 or float16 to float32 and back, with this processor's best loop (convert.cc).
+void halfToFloat(DType dtype, const void* from, float* to, int64_t n);
+void floatToHalf(DType dtype, const float* from, void* to, int64_t n);
 
 }  // namespace needletail

@@ -41,7 +41,8 @@ struct Indexing {
       for (int64_t i = 0; i < count; i++) good &= (index[i] >= 0) & (index[i] < limit);
       if (good) return;
       const I* bad = std::find_if(index, index + count, [&](I v) { return v < 0 || v >= limit; });
-      throw Error("expected indices in [0, " + std::to_string(size) + "), got " + std::to_string(*bad) + ".", Fault::device);
+      throw Error("expected indices in [0, " + std::to_string(size) + "), got " + std::to_string(*bad) + ".",
+                  Fault::device);
     });
   }
 };
@@ -102,7 +103,7 @@ struct ScatterRun final : Prepared {
           // Half-precision sums are kept in float32 until all is added.
           float* sums = static_cast<float*>(stream.workspace);
           add(updates, index, sums);
-          fromFloat<T>(sums, buffers[2], n);
+          floatToHalf(dtype, sums, buffers[2], n);
         } else if constexpr (std::is_same_v<T, float>) {
           add(updates, index, static_cast<float*>(buffers[2]));
         } else {

@@ -72,10 +72,13 @@ FoldType naturalType(DType dtype) {
                                  : kFoldUint8;
 }
 Convert halves(DType dtype) {
-  if (dtype == DType::bfloat16)
-    return [](const void* from, void* to, int64_t n) { toFloat<BFloat16>(from, static_cast<float*>(to), n); };
-  if (dtype == DType::float16)
-    return [](const void* from, void* to, int64_t n) { toFloat<Float16>(from, static_cast<float*>(to), n); };
+  if (dtype == DType::bfloat16) {
+    return
+        [](const void* from, void* to, int64_t n) { halfToFloat(DType::bfloat16, from, static_cast<float*>(to), n); };
+  }
+  if (dtype == DType::float16) {
+    return [](const void* from, void* to, int64_t n) { halfToFloat(DType::float16, from, static_cast<float*>(to), n); };
+  }
   return nullptr;
 }
 
@@ -129,7 +132,7 @@ struct ReduceRun final : Prepared {
   int64_t run_ = 1, runStride = 1;  // the innermost reduced axis
   int64_t length = 1;               // elements (rows) of a result's whole range
   int64_t bands = 1, chunks = 1;
-  bool shortRows = false, parallel = false;
+  bool rowwise = false, parallel = false;
 
   // result[0 .. columns) = the fold of [first, last) of a range.
   void range(const char* x, int64_t first, int64_t last, int64_t columns, void* result) const {
@@ -216,7 +219,7 @@ struct ReduceRun final : Prepared {
         plan.convert(from, tile, n * run_);
         from = tile;
       }
-      loops->shortRows(from, n, run_, result);
+      loops->rows(from, n, run_, result);
       finish(result, n, out, first);
     }
   }
@@ -225,7 +228,7 @@ struct ReduceRun final : Prepared {
     const char* x = static_cast<const char*>(buffers[0]);
     void* out = buffers[1];
     const int team = parallel ? threads() : 1;
-    if (shortRows) {
+    if (rowwise) {
 #pragma omp parallel for schedule(static) num_threads(team) if (parallel)
       for (int part = 0; part < team; part++) rows(x, results * part / team, results * (part + 1) / team, out);
       return;
@@ -354,17 +357,17 @@ std::unique_ptr<Prepared> prepareReduce(const Call& call) {
   }
   run->length *= run->run_;
   run->bands = (run->width + kColumns - 1) / kColumns;
-  run->shortRows = run->width == 1 && run->outerRank == 0 && run->run_ <= 64;
+  run->rowwise = run->width == 1 && run->outerRank == 0 && run->run_ <= kTile / 8;
 
   const double elements = static_cast<double>(in.elements());
   const int64_t jobs = run->keptCount * run->bands;
-  if (!run->shortRows && jobs < kMaxChunks) {
+  if (!run->rowwise && jobs < kMaxChunks) {
     const int64_t work = run->length * std::min(kColumns, run->width);
     run->chunks = std::clamp<int64_t>(std::min(work / kChunkElements, kMaxChunks / jobs), 1, run->length);
   }
   if (run->chunks > 1) run->workspace = jobs * run->chunks * std::min(kColumns, run->width) * run->foldSize;
   run->cost = 60 +
-              elements * (run->shortRows      ? 0.6
+              elements * (run->rowwise        ? 0.6
                           : run->plan.convert ? 0.4
                                               : 0.15 * static_cast<double>(run->inSize) / 4) +
               static_cast<double>(jobs) * 10;

@@ -72,7 +72,9 @@ struct SortRun final : Prepared {
   template <class T>
   void line(const T* x, T* values, int32_t* indices, Entry<T>* list) const {
     for (int64_t i = 0; i < n; i++) list[i] = entryOf<T>(x[i * inner], static_cast<uint32_t>(i), descending);
-    if (k < n) {
+    if (k <= n / 16) {
+      std::partial_sort(list, list + k, list + n);
+    } else if (k < n) {
       std::nth_element(list, list + k, list + n);
       std::sort(list, list + k);
     } else if (n >= kRadixFrom) {

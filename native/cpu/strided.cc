@@ -73,6 +73,12 @@ void transpose(const T* from, int64_t fromStride, T* to, int64_t toStride, int64
   }
 }
 
+// Strides known to the compiler make a vector loop.
+template <int stride, class T>
+void copyStep(const T* from, T* to, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = from[i * stride];
+}
+
 template <class T>
 void copyRow(const T* from, int64_t fromStride, T* to, int64_t toStride, int64_t n) {
   if (fromStride == 1 && toStride == 1) {
@@ -83,6 +89,10 @@ void copyRow(const T* from, int64_t fromStride, T* to, int64_t toStride, int64_t
     }
   } else if (fromStride == 0 && toStride == 1) {
     std::fill_n(to, n, *from);
+  } else if (fromStride == -1 && toStride == 1) {
+    copyStep<-1>(from, to, n);
+  } else if (fromStride == 2 && toStride == 1) {
+    copyStep<2>(from, to, n);
   } else {
     for (int64_t i = 0; i < n; i++) to[i * toStride] = from[i * fromStride];
   }

@@ -5,6 +5,10 @@
 
 #include "cpu/dtype.h"
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 namespace needletail::NT_ISA {
 
 namespace {
@@ -41,8 +45,20 @@ inline T convert(F x) {
 
 template <class F, class T>
 void loop(const void* from, void* to, int64_t n) {
-  const F* x = static_cast<const F*>(from);
-  T* y = static_cast<T*>(to);
+  const F* __restrict x = static_cast<const F*>(from);
+  T* __restrict y = static_cast<T*>(to);
+#if defined(__F16C__)
+  if constexpr (std::is_same_v<F, Float16> && std::is_same_v<T, float>) {
+    for (; n >= 8; n -= 8, x += 8, y += 8) {
+      _mm256_storeu_ps(y, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+    }
+  } else if constexpr (std::is_same_v<F, float> && std::is_same_v<T, Float16>) {
+    for (; n >= 8; n -= 8, x += 8, y += 8) {
+      const __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(y), half);
+    }
+  }
+#endif
   for (int64_t i = 0; i < n; i++) y[i] = convert<F, T>(x[i]);
 }
 

@@ -42,18 +42,22 @@ NT_INLINE T fold(T a, T b) {
 }
 
 // The lanes of v, halved until one is left.
-template <Fold f, class C>
-NT_INLINE C foldLanes(Vector<C> v) {
-  C lanes[kLanes<C>];
-  std::memcpy(lanes, &v, sizeof v);
-  for (int64_t half = kLanes<C> / 2; half > 0; half /= 2) {
-    for (int64_t i = 0; i < half; i++) lanes[i] = fold<f, C>(lanes[i], lanes[i + half]);
+template <Fold f, class C, int bytes>
+NT_INLINE C foldLanes(const void* lanes) {
+  if constexpr (bytes == sizeof(C)) {
+    return *static_cast<const C*>(lanes);
+  } else {
+    typedef C Half __attribute__((vector_size(bytes / 2)));
+    Half low, high;
+    std::memcpy(&low, lanes, sizeof low);
+    std::memcpy(&high, static_cast<const char*>(lanes) + sizeof low, sizeof high);
+    low = fold<f>(low, high);
+    return foldLanes<f, C, bytes / 2>(&low);
   }
-  return lanes[0];
 }
 
 template <Fold f, class C>
-void row(const void* from, int64_t n, void* result) {
+NT_INLINE C foldRow(const void* from, int64_t n) {
   using V = Vector<C>;
   constexpr int64_t L = kLanes<C>;
   const C* x = static_cast<const C*>(from);
@@ -68,20 +72,34 @@ void row(const void* from, int64_t n, void* result) {
       d = fold<f>(d, load<V>(x + i + 3 * L));
     }
     for (; i + L <= n; i += L) a = fold<f>(a, load<V>(x + i));
-    total = foldLanes<f, C>(fold<f>(fold<f>(a, b), fold<f>(c, d)));
+    a = fold<f>(fold<f>(a, b), fold<f>(c, d));
+    total = foldLanes<f, C, 64>(&a);
+  } else if (n >= L) {
+    V a = load<V>(x);
+    for (i = L; i + L <= n; i += L) a = fold<f>(a, load<V>(x + i));
+    total = foldLanes<f, C, 64>(&a);
   } else {
     total = x[0];
     i = 1;
   }
   for (; i < n; i++) total = fold<f, C>(total, x[i]);
-  *static_cast<C*>(result) = total;
+  return total;
 }
 
 template <Fold f, class C>
-void shortRows(const void* from, int64_t rows, int64_t n, void* result) {
+void row(const void* x, int64_t n, void* result) {
+  *static_cast<C*>(result) = foldRow<f, C>(x, n);
+}
+
+template <Fold f, class C>
+void rows(const void* from, int64_t count, int64_t n, void* result) {
   const C* x = static_cast<const C*>(from);
   C* y = static_cast<C*>(result);
-  for (int64_t i = 0; i < rows; i++, x += n) {
+  if (n >= kLanes<C>) {
+    for (int64_t i = 0; i < count; i++) y[i] = foldRow<f, C>(x + i * n, n);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++, x += n) {
     C total = x[0];
     for (int64_t k = 1; k < n; k++) total = fold<f, C>(total, x[k]);
     y[i] = total;
@@ -138,7 +156,7 @@ void columns(const void* from, int64_t rows, int64_t width, int64_t stride, void
 }
 
 template <Fold f, class C>
-constexpr FoldLoops kFold = {row<f, C>, shortRows<f, C>, columns<f, C>, combine<f, C>};
+constexpr FoldLoops kFold = {row<f, C>, rows<f, C>, columns<f, C>, combine<f, C>};
 
 // Sums and products of integers wrap: they are made in unsigned arithmetic.
 template <Fold f>

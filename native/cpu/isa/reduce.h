@@ -11,8 +11,8 @@ enum FoldType { kFoldFloat, kFoldInt32, kFoldInt64, kFoldUint8 };
 struct FoldLoops {
   // *result = the fold of x[0 .. n), n >= 1.
   void (*row)(const void* x, int64_t n, void* result);
-  // result[i] = the fold of x[i * n .. (i + 1) * n), for short rows.
-  void (*shortRows)(const void* x, int64_t rows, int64_t n, void* result);
+  // result[i] = the fold of x[i * n .. (i + 1) * n).
+  void (*rows)(const void* x, int64_t rows, int64_t n, void* result);
   // result[j] = the fold over i of x[i * stride + j], rows >= 1. columns * rows is small enough to be added up one by
   // one.
   void (*columns)(const void* x, int64_t rows, int64_t columns, int64_t stride, void* result);
