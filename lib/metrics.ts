@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { describe, expected, quoted } from './errors.js'
 import { zeros } from './functional/creation.js'
+import { assign } from './functional/shape.js'
 import { call, handleOf, keep, type Tensor } from './tensor.js'
 
 /** The average of a metric over all classes, or one class by name or number. */
@@ -57,10 +58,7 @@ export class Confusion {
 
   /** Sets all counts to 0. */
   reset(): void {
-    const { shape } = this.#counts
-    const nothing = zeros(shape, { dtype: 'int32' })
-    call('assign', [this.#counts, nothing]).dispose()
-    nothing.dispose()
+    assign(this.#counts, 0)
   }
 
   /** The counts: `matrix[label][prediction]`. */

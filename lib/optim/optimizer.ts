@@ -5,7 +5,8 @@ import { noteDependency } from '../compile.js'
 import { describe, expected } from '../errors.js'
 import { tensor, zeros } from '../functional/creation.js'
 import { add, div, minimum, mul, sqrt, square } from '../functional/elementwise.generated.js'
-import { call, callMany, keep, Tensor, tidy, writeBytes, type FloatDType } from '../tensor.js'
+import { assign } from '../functional/shape.js'
+import { callMany, keep, Tensor, tidy, writeBytes, type FloatDType } from '../tensor.js'
 import { Schedule } from './schedules.js'
 
 /** What an optimizer trains: anything with `parameters()` (a Module), or the parameters themselves. */
@@ -138,10 +139,10 @@ export abstract class Optimizer {
     }
     const surplus = Object.keys(state).find((name) => !wanted.has(name))
     if (surplus !== undefined) throw expected(op, `state of ${parameters.length} parameters`, `'${surplus}' as well`)
-    const assign = (to: Tensor<'float32'>, name: string): void => call('assign', [to, state[name]!]).dispose()
-    assign(this.#counter(), 'steps')
+    const take = (to: Tensor<'float32'>, name: string): unknown => assign(to, state[name]!.detach())
+    take(this.#counter(), 'steps')
     parameters.forEach((parameter, i) => {
-      for (const [name, slot] of Object.entries(this.#slotsOf(parameter))) assign(slot, `${i}.${name}`)
+      for (const [name, slot] of Object.entries(this.#slotsOf(parameter))) take(slot, `${i}.${name}`)
     })
   }
 
@@ -187,7 +188,7 @@ export abstract class Optimizer {
         weightDecay,
         nesterov ? 1 : 0
       ])
-      call('assign', [steps, next])
+      assign(steps, next)
     })
   }
 }
