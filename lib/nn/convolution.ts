@@ -13,7 +13,15 @@ import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
 import { countOf, known } from './check.js'
 import { Layer, type Variables } from './layer.js'
-import { checkSeed, epilogueOf, finish, typed, WEIGHT_OPTIONS, weightAndBias, type WeightOptions } from './settings.js'
+import {
+  checkInitial,
+  epilogueOf,
+  finish,
+  typed,
+  WEIGHT_OPTIONS,
+  weightAndBias,
+  type WeightOptions
+} from './settings.js'
 
 interface CommonOptions extends WeightOptions {
   /** Input and output channels are split in so many groups that don't see each other; 1 unless given. */
@@ -65,7 +73,7 @@ abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends 
     this.options = { ...options }
     const groups = countOf(op, 'groups', options.groups ?? 1)
     if (this.filters % groups !== 0) throw expected(op, `filters that ${groups} groups divide`, `${filters}`)
-    checkSeed(op, options.seed)
+    checkInitial(op, options)
     this.activation = splitActivation(op, options.activation)
     this.reserve('weight', ...(options.bias === false ? [] : ['bias']))
     if (options.inputs !== undefined) this.prepare([countOf(op, 'inputs', options.inputs)])

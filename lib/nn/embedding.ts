@@ -4,7 +4,7 @@ import { countOf, known } from './check.js'
 import { normal, type Initializer } from './init.js'
 import { Module } from './module.js'
 import { parameter } from './parameter.js'
-import { checkSeed } from './settings.js'
+import { checkInitial } from './settings.js'
 
 export interface EmbeddingOptions {
   /** Draws the first vectors; normal with deviation 1 unless given. */
@@ -27,7 +27,7 @@ export class Embedding extends Module {
     const { initializer = normal, seed, dtype = 'float32' } = options
     this.count = countOf('Embedding', 'count', count)
     this.size = countOf('Embedding', 'size', size)
-    checkSeed('Embedding', seed)
+    checkInitial('Embedding', options)
     this.weight = parameter(initializer([count, size], seed === undefined ? { dtype } : { dtype, seed }))
   }
 

@@ -32,7 +32,7 @@ export interface XavierOptions extends InitOptions {
 
 /** The numbers of inputs and outputs that one element of a weight connects: the size of `in` (of `out`) times the window. */
 export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
-  if (shape.length < 2) throw expected('init', 'a weight of at least 2 axes', `[${shape.join(', ')}]`)
+  if (!Array.isArray(shape) || shape.length < 2) throw expected('init', 'a weight of at least 2 axes', quoted(shape))
   const window = product(shape.slice(1, -1))
   return { fanIn: window * shape.at(-1)!, fanOut: window * shape[0]! }
 }
@@ -72,13 +72,13 @@ export const xavierNormal = (shape: readonly number[], options: XavierOptions = 
 /** Uniform in [low, high); [0, 1) unless given. */
 export function uniform(shape: readonly number[], options: InitOptions & { low?: number; high?: number } = {}): Tensor {
   const { low = 0, high = 1 } = options
-  return random.uniform([...shape], { low, high, ...common(options) }) as Tensor
+  return random.uniform(shape, { low, high, ...common(options) }) as Tensor
 }
 
 /** Normal with `mean` (0 unless given) and deviation `std` (1 unless given). */
 export function normal(shape: readonly number[], options: InitOptions & { mean?: number; std?: number } = {}): Tensor {
   const { mean = 0, std = 1 } = options
-  return random.normal([...shape], { mean, std, ...common(options) }) as Tensor
+  return random.normal(shape, { mean, std, ...common(options) }) as Tensor
 }
 
 /** How often values outside of the bounds are drawn anew: 1 in 10^11 is then still outside, and is cut off. */
@@ -105,7 +105,7 @@ export const ones: Initializer = (shape, options = {}) => constant(1)(shape, opt
 export const constant =
   (value: number): Initializer =>
   (shape, { dtype = 'float32' } = {}) =>
-    full([...shape], value, { dtype }) as Tensor
+    full(shape, value, { dtype }) as Tensor
 
 /** PyTorch's first weights of convolutions and linear layers: uniform within 1 / sqrt(fanIn). */
 export const defaultWeight: Initializer = (shape, options = {}) =>

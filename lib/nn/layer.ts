@@ -75,9 +75,10 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
   prepare(inputSize: readonly number[], given?: ReadonlyMap<string, Tensor<DType>>): void {
     if (this.ownBuilt) return
     const made = new Map<string, Tensor<DType>>()
-    for (const [name, { kind, initial }] of Object.entries(this.variablesFor(inputSize))) {
-      const value = given?.get(name) ?? initial()
-      made.set(name, kind === 'parameter' ? parameter(value as Tensor) : buffer(value))
+    for (const [name, variable] of Object.entries(this.variablesFor(inputSize))) {
+      const value = given?.get(name) ?? variable.initial()
+      this.#check(name, variable, value)
+      made.set(name, variable.kind === 'parameter' ? parameter(value as Tensor) : buffer(value))
     }
     for (const name of this.#waiting) {
       const value = made.get(name)
@@ -85,5 +86,12 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
       Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true })
     }
     this.#waiting = []
+  }
+
+  /** An initialiser may be the user's. */
+  #check(name: string, { shape, dtype }: Variable, value: unknown): void {
+    if (value instanceof Tensor && value.dtype === dtype && String(value.shape) === String(shape)) return
+    const got = value instanceof Tensor ? `${value.dtype} ${shapeText(value.shape)}` : quoted(value)
+    throw expected(`${this.constructor.name}.${name}`, `${dtype} ${shapeText(shape)} from the initializer`, got)
   }
 }

@@ -4,7 +4,15 @@ import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
 import { countOf, known } from './check.js'
 import { Layer, type Variables } from './layer.js'
-import { checkSeed, epilogueOf, finish, typed, WEIGHT_OPTIONS, weightAndBias, type WeightOptions } from './settings.js'
+import {
+  checkInitial,
+  epilogueOf,
+  finish,
+  typed,
+  WEIGHT_OPTIONS,
+  weightAndBias,
+  type WeightOptions
+} from './settings.js'
 
 export interface LinearOptions extends WeightOptions {
   /** The size of the input's last axis; taken from the first input unless given. */
@@ -29,7 +37,7 @@ export class Linear extends Layer {
     this.outputs = countOf('Linear', 'outputs', outputs)
     this.#options = { ...options }
     this.#activation = splitActivation('Linear', options.activation)
-    checkSeed('Linear', options.seed)
+    checkInitial('Linear', options)
     this.reserve('weight', ...(options.bias === false ? [] : ['bias']))
     if (options.inputs !== undefined) this.prepare([countOf('Linear', 'inputs', options.inputs)])
   }

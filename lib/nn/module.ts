@@ -123,7 +123,7 @@ export abstract class Module<Output = Tensor> {
     const modes = new Map(this.modules().map((module) => [module, module.#training]))
     this.eval()
     try {
-      tidy(() => noGrad(() => void this.forward(zeros([...inputShape], { dtype: options.dtype ?? 'float32' }))))
+      tidy(() => noGrad(() => void this.forward(zeros(inputShape, { dtype: options.dtype ?? 'float32' }))))
     } finally {
       for (const [module, training] of modes) module.#training = training
     }

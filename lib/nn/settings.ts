@@ -34,8 +34,11 @@ export function weightAndBias(
   return { weight, bias: { kind: 'parameter', shape: [outputs], dtype, initial } }
 }
 
-/** An option's seed: small enough for the seeds that are made of it. */
-export function checkSeed(op: string, seed: number | undefined): void {
+/** An initialiser must be a function; a seed small enough for the seeds that are made of it. */
+export function checkInitial(op: string, { initializer, seed }: Pick<WeightOptions, 'initializer' | 'seed'>): void {
+  if (initializer !== undefined && typeof initializer !== 'function') {
+    throw expected(op, 'a function as initializer', quoted(initializer))
+  }
   if (seed === undefined || (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 48)) return
   throw expected(op, 'a seed that is a whole number in [0, 2^48)', quoted(seed))
 }

@@ -19,10 +19,10 @@ const FORMAT = 'needletail'
 const LAYOUT = { 'layout.convolution': 'OHWI', 'layout.linear': 'out,in' }
 
 /** See Module.save. */
-export async function saveWeights(module: Module<unknown>, path: string, { metadata }: SaveOptions): Promise<void> {
+export async function saveWeights(module: Module<unknown>, path: string, options: SaveOptions): Promise<void> {
   if (!module.built) throw expected('save', 'layers that know their input size', 'some without', BUILD_HINT)
   const tensors = [...module.variables('parameter'), ...module.variables('buffer')]
-  await writeSafetensors(path, tensors, { ...metadata, format: FORMAT, version, ...LAYOUT })
+  await writeSafetensors(path, tensors, { ...options?.metadata, format: FORMAT, version, ...LAYOUT })
 }
 
 /** See Module.load. All that can fail comes before the first change. */
