@@ -1,19 +1,57 @@
 // needletail as a user gets it: the compiled package, imported by its name.
-import { serve, timeLoops, type Prepared } from '../harness/serve.js'
+import { channels, classes, parameterCount, pictures, side } from '../network.js'
+import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
 import type { Task } from '../harness/protocol.js'
 import { createRequire } from 'node:module'
 import type * as Needletail from '../../lib/index.js'
+import type { Tensor } from '../../lib/index.js'
 
 const name: string = 'needletail' // not resolved by the type check, which needs no dist/
 const nt = (await import(name)) as typeof Needletail
 const version = (createRequire(import.meta.url)('needletail/package.json') as { version: string }).version
 
+function network() {
+  const { Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } = nt.nn
+  return new Sequential(
+    new Conv2d(32, 3, { padding: 'same', activation: 'relu' }),
+    new MaxPool2d(2),
+    new Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
+    new Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
+    new MaxPool2d(2),
+    new Flatten(),
+    new Linear(512, { activation: 'relu' }),
+    new Dropout(0.5),
+    new Linear(classes)
+  )
+}
+
 async function prepare(task: Task): Promise<Prepared> {
   nt.setThreads(Number(process.argv[2]))
   switch (task.kind) {
-    case 'train':
-    case 'infer':
-      throw new Error('has no layers yet')
+    case 'train': {
+      const { images, labels } = pictures(task.batch)
+      const x = nt.tensor(images, [task.batch, side, side, channels])
+      const y = nt.tensor(labels)
+      const net = network()
+      const optimizer = new nt.optim.Adam({ learningRate: 0.001 })
+      const compiled = nt.compile((x: Tensor, y: Tensor<'int32'>) => {
+        const loss = nt.crossEntropy(net.forward(x), y)
+        optimizer.minimize(loss, net)
+        return loss
+      })
+      const step = (): number => compiled(x, y).itemSync()
+      await warmUp(step)
+      if (net.parameterCount !== parameterCount) throw new Error(`${net.parameterCount} parameters`)
+      return { version, note: 'compiled', run: (n) => timeEach(n, step) }
+    }
+    case 'infer': {
+      const x = nt.tensor(pictures(task.batch).images, [task.batch, side, side, channels])
+      const net = network().eval()
+      const compiled = nt.compile((x: Tensor) => nt.noGrad(() => nt.softmax(net.forward(x))))
+      const step = (): Float32Array => compiled(x).dataSync()
+      await warmUp(step)
+      return { version, note: 'compiled', run: (n) => timeEach(n, step) }
+    }
     case 'add': {
       const a = nt.tensor([1])
       const b = nt.tensor([2])

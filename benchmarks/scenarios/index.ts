@@ -1,4 +1,6 @@
 import { add } from './add.js'
+import { infer } from './infer.js'
 import { start } from './start.js'
+import { train } from './train.js'
 
-export const scenarios = [add, start]
+export const scenarios = [train, infer, add, start]
