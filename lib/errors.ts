@@ -14,7 +14,14 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`
   if (typeof value === 'symbol') return 'a symbol'
   if (Array.isArray(value) && value.every((v) => typeof v === 'number')) return `[${value.join(', ')}]`
-  const text = inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 4, maxStringLength: 40 })
+  let text: string
+  try {
+    // A tensor says what it is, not its values, which would have to be waited for.
+    const brief = typeof value === 'object' && value !== null && 'handle' in value
+    text = brief ? String(value) : inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 4, maxStringLength: 40 })
+  } catch {
+    return 'an object that cannot be shown'
+  }
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 

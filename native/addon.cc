@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,20 @@ namespace {
 constexpr int kScratchHandles = 1 << 14, kScratchNumbers = 1 << 12;
 constexpr int64_t kReportStep = 1 << 20;  // bytes by which memory changes before the garbage collector hears of it
 
+// How the queue's thread reaches a JavaScript thread, which may have gone: its threadsafe function must not be touched then.
+struct Mailbox {
+  std::mutex mutex;
+  napi_threadsafe_function function = nullptr;  // none: the thread has gone
+  bool put(void* letter) {
+    std::lock_guard lock(mutex);
+    return function && napi_call_threadsafe_function(function, letter, napi_tsfn_nonblocking) == napi_ok;
+  }
+  void close() {
+    std::lock_guard lock(mutex);
+    function = nullptr;
+  }
+};
+
 // What one JavaScript thread has.
 struct Environment {
   napi_env env;
@@ -38,6 +53,7 @@ struct Environment {
   int64_t reported = 0;
   uint64_t crossings = 0;
   napi_threadsafe_function wakeUp = nullptr;
+  std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>();
   napi_ref collect = nullptr;
   int reading = 0;  // reads that JavaScript waits for: they keep the process alive
 
@@ -389,24 +405,18 @@ napi_value readLater(const Call_& c) {
   napi_value promise;
   napi_create_promise(c.env, &read->deferred, &promise);
   if (c.here.reading++ == 0) napi_ref_threadsafe_function(c.env, c.here.wakeUp);
-  napi_acquire_threadsafe_function(c.here.wakeUp);  // released by the queue
   Device& device = cpuDevice();
   const void* from = any ? t.storage()->data : nullptr;
   const size_t bytes = any ? t.spec().bytes() : 0;
   device.queue.push(
-      [read, from, bytes, &device, wakeUp = c.here.wakeUp](Stream& stream) {
+      [read, from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
         read->failure = from ? device.queue.failureOf(from) : device.queue.takeFailure();
         if (!read->failure) {
           read->bytes.resize(bytes);
           device.backend.copyOut(stream, read->bytes.data(), from, bytes);
           device.backend.wait(stream);
         }
-        // An environment that has gone refuses, and has taken its hold on the function back; the read goes with it.
-        if (napi_call_threadsafe_function(wakeUp, read, napi_tsfn_nonblocking) == napi_ok) {
-          napi_release_threadsafe_function(wakeUp, napi_tsfn_release);
-        } else {
-          delete read;
-        }
+        if (!mailbox->put(read)) delete read;
       },
       100 + bytes * 0.1, true);
   return promise;
@@ -621,6 +631,7 @@ void expose(Napi::Object exports, const char* name, T (&memory)[N]) {
 
 void cleanUp(void* data) {
   auto* environment = static_cast<Environment*>(data);
+  environment->mailbox->close();
   environment->recorder.reset();
   environment->programs.clear();
   environment->handles.clear();
@@ -642,11 +653,12 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     }
     here->handles.pollAll();
   };
-  napi_add_env_cleanup_hook(env, cleanUp, environment);
   napi_value resource;
   napi_create_string_utf8(env, "needletail", NAPI_AUTO_LENGTH, &resource);
   napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, environment, finishRead, &environment->wakeUp);
   napi_unref_threadsafe_function(env, environment->wakeUp);
+  environment->mailbox->function = environment->wakeUp;
+  napi_add_env_cleanup_hook(env, cleanUp, environment);  // last hook first: before that of the threadsafe function
   expose<Napi::Int32Array>(exports, "inputs", environment->in);
   expose<Napi::Int32Array>(exports, "results", environment->out);
   expose<Napi::Float64Array>(exports, "numbers", environment->numbers);

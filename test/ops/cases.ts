@@ -1,0 +1,23 @@
+// The table of op cases. Its type demands a row for every op of native/ops: a missing one does not compile.
+import type { OpName } from '../../lib/op-names.generated.js'
+import type { OpCases } from './case.js'
+import { core } from './cases/core.js'
+import { elementwise } from './cases/elementwise.js'
+import { randoms } from './cases/random.js'
+import { reduce, reductions } from './cases/reduce.js'
+import { shape, shapes } from './cases/shape.js'
+import { softmaxes } from './cases/softmax.js'
+import { train } from './cases/train.js'
+
+export const table: { [Op in OpName]: OpCases } = {
+  ...elementwise,
+  ...core,
+  ...randoms,
+  ...reduce,
+  ...shape,
+  ...softmaxes,
+  ...train
+}
+
+/** Functions that are made of ops, checked alike. */
+export const composed: Record<string, OpCases> = { ...reductions, ...shapes }

@@ -1,0 +1,61 @@
+// The elementwise ops: one row each.
+import { binary, rows, unary } from '../case.js'
+
+const positive: [number, number] = [0.25, 4]
+
+export const elementwise = rows({
+  neg: unary('numbers'),
+  abs: unary('numbers'),
+  sign: unary('numbers'),
+  square: unary('numbers'),
+  sqrt: unary('floats', { domain: positive }),
+  rsqrt: unary('floats', { domain: positive }),
+  reciprocal: unary('floats', { domain: positive }),
+  exp: unary('floats'),
+  expm1: unary('floats'),
+  log: unary('floats', { domain: positive }),
+  log1p: unary('floats', { domain: [-0.75, 4] }),
+  log2: unary('floats', { domain: positive }),
+  sin: unary('floats'),
+  cos: unary('floats'),
+  tan: unary('floats', { domain: [-1.2, 1.2] }),
+  atan: unary('floats'),
+  tanh: unary('floats'),
+  erf: unary('floats'),
+  sigmoid: unary('floats'),
+  relu: unary('numbers'),
+  leakyRelu: unary('floats', { torch: 'F.leaky_relu(a, 0.2)', args: [0.2] }),
+  elu: unary('floats', { torch: 'F.elu(a, 0.7)', args: [0.7] }),
+  gelu: unary('floats'),
+  silu: unary('floats'),
+  softplus: unary('floats'),
+  floor: unary('floats', { differences: false }),
+  ceil: unary('floats', { differences: false }),
+  round: unary('floats', { differences: false }),
+  clip: unary('numbers', { torch: 'torch.clip(a, -1, 2)', args: [-1, 2] }),
+
+  isNaN: unary('floats', { torch: 'torch.isnan(a)', gradient: false }),
+  isFinite: unary('floats', { torch: 'torch.isfinite(a)', gradient: false }),
+  logicalNot: unary('bools', { gradient: false }),
+
+  add: binary('numbers'),
+  sub: binary('numbers'),
+  mul: binary('numbers'),
+  div: binary('floats', { second: positive }),
+  floorDiv: binary('numbers', { torch: 'floor_div(a, b)', second: positive, differences: false }),
+  remainder: binary('numbers', { torch: 'remainder(a, b)', second: positive, differences: false }),
+  pow: binary('floats', { domain: positive }),
+  maximum: binary('numbers'),
+  minimum: binary('numbers'),
+  atan2: binary('floats'),
+
+  equal: binary('any', { torch: 'torch.eq(a, b)', gradient: false }),
+  notEqual: binary('any', { torch: 'torch.ne(a, b)', gradient: false }),
+  less: binary('numbers', { gradient: false }),
+  lessEqual: binary('numbers', { gradient: false }),
+  greater: binary('numbers', { gradient: false }),
+  greaterEqual: binary('numbers', { gradient: false }),
+  logicalAnd: binary('bools', { gradient: false }),
+  logicalOr: binary('bools', { gradient: false }),
+  logicalXor: binary('bools', { gradient: false })
+})
