@@ -55,6 +55,19 @@ export interface Native {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+// Threads that wait for one another in a kernel spin for a tenth of a millisecond, then sleep: libgomp's own 3 ms of spinning
+// take the core from whoever else needs it. It reads this once, when it is loaded.
+function waitBriefly<T>(load: () => T): T {
+  const { env } = process
+  if (env.GOMP_SPINCOUNT !== undefined || env.OMP_WAIT_POLICY !== undefined) return load()
+  env.GOMP_SPINCOUNT = '10000'
+  try {
+    return load()
+  } finally {
+    delete env.GOMP_SPINCOUNT
+  }
+}
+
 function load(): Native {
   const require = createRequire(import.meta.url)
   try {
@@ -70,4 +83,4 @@ function load(): Native {
   }
 }
 
-export const native = load()
+export const native = waitBriefly(load)

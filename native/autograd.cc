@@ -170,6 +170,7 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
     SmallVector<bool, 4> wanted;
     for (const Ref<Node>& input : node->inputs) wanted.push_back(input && states[input.get()].relevant);
     Tensors gradients;
+    OpName opName(node->name());
     if (node->custom) {
       for (size_t k = 0; k < state.gradients.size(); k++) {
         if (!state.gradients[k]) state.gradients[k] = full(node->outSpecs[k], 0);

@@ -54,6 +54,9 @@ Tensor materialise(const Tensor& number) {
 }
 }  // namespace
 
+OpName::OpName(const char* name) : before_(currentOp) { currentOp = name; }
+OpName::~OpName() { currentOp = before_; }
+
 void Arguments::fail(const std::string& what, const std::string& actual, const std::string& hint) const {
   throw expected(op.name, what, actual, hint);
 }

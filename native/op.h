@@ -61,6 +61,15 @@ struct Op {
 Tensors apply(const Op& op, const Tensors& in, const Params& params = {});
 inline Tensor apply1(const Op& op, const Tensors& in, const Params& params = {}) { return apply(op, in, params)[0]; }
 
+// Names the op at work in errors and recordings while it lives; `apply` and `backward` do so.
+class OpName {
+ public:
+  explicit OpName(const char* name);
+  ~OpName();
+
+ private:
+  const char* before_;
+};
 // Issues one kernel call in the queue of the device of `in` and `out` (called by Op::forward alone).
 void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors& out);
 // A fresh tensor without values, for an op's intermediate results, on the device of the op's inputs.

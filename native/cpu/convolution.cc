@@ -11,6 +11,7 @@ constexpr double kSmallProducts = 5e5;
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
   if (shape.products() >= kSmallProducts) {
+    if (auto prepared = convolutionByWinograd(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   return convolutionByLoops(shape);

@@ -31,6 +31,8 @@ struct ConvolutionShape {
 
 // Any shape and dtype: patches laid out as a matrix, and a matrix product.
 std::unique_ptr<Prepared> convolutionByLoops(const ConvolutionShape& shape);
+// Winograd's algorithm; null where it doesn't apply (only 3x3 of stride 1 over float32) or would not pay.
+std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& shape);
 // oneDNN on plain layouts; null where it has no implementation worth having.
 std::unique_ptr<Prepared> convolutionByOneDnn(const ConvolutionShape& shape);
 
