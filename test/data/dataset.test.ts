@@ -1,0 +1,166 @@
+// ImageDataset: what it holds, what is made from it, and the real sets' figures where set-up has fetched them.
+import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { datasets, ImageDataset } from '../../lib/index.js'
+import { cacheFolder } from '../../lib/data/cache.js'
+import { CIFAR10, MNIST, type SetOrigin } from '../../lib/data/sets.js'
+import { noise } from './support.js'
+
+const classes = ['cat', 'bird', 'dog']
+const small = (labels: number[], pixels = noise(labels.length * 12)) =>
+  ImageDataset.from({ pixels, shape: [2, 2, 3], labels, classes })
+const labelsOf = async (set: ImageDataset) => [...(await set.labels.data())]
+const pixelsOf = async (set: ImageDataset) => [...(await set.images.data())]
+
+describe('ImageDataset', () => {
+  it('holds pictures and labels', async () => {
+    const set = small([2, 0, 1, 1])
+    deepStrictEqual([set.length, set.shape, set.classes, set.counts], [4, [2, 2, 3], classes, [1, 2, 1]])
+    deepStrictEqual([set.images.dtype, set.images.shape], ['uint8', [4, 2, 2, 3]])
+    deepStrictEqual([set.labels.dtype, set.labels.shape], ['int32', [4]])
+    deepStrictEqual(await labelsOf(set), [2, 0, 1, 1])
+    deepStrictEqual(await pixelsOf(set), [...noise(48)])
+  })
+
+  it('brings pixels and labels to the device once', () => {
+    const set = small([0, 1])
+    strictEqual(set.images, set.images)
+    strictEqual(set.labels, set.labels)
+    strictEqual(set.relabel(['x'], () => 0).images, set.images)
+  })
+
+  it('computes the statistics of each channel', () => {
+    const pixels = Uint8Array.of(0, 10, 255, 0, 20, 255, 255, 30, 255, 255, 40, 255)
+    const { mean, std } = ImageDataset.from({ pixels, shape: [2, 2, 3], labels: [0], classes }).statistics
+    deepStrictEqual(mean, [0.5, 25 / 255, 1])
+    deepStrictEqual(std, [0.5, Math.sqrt(125) / 255, 0])
+  })
+
+  it('computes the statistics of a subset from its own pictures', () => {
+    const set = small([0, 1, 2, 0])
+    const part = set.subset([3, 1])
+    const pixels = noise(48)
+    const same = small([0, 1], Uint8Array.of(...pixels.subarray(36), ...pixels.subarray(12, 24)))
+    deepStrictEqual(part.statistics, same.statistics)
+  })
+
+  it('relabels', async () => {
+    const set = small([2, 0, 1, 1]).relabel(['other', 'bird'], (_, name) => (name === 'bird' ? 1 : 0))
+    deepStrictEqual(
+      [set.classes, set.counts],
+      [
+        ['other', 'bird'],
+        [2, 2]
+      ]
+    )
+    deepStrictEqual(await labelsOf(set), [0, 0, 1, 1])
+  })
+
+  it('selects, also from a selection', async () => {
+    const part = small([2, 0, 1, 1]).subset([3, 0, 0]).subset(Int32Array.of(1, 0))
+    const pixels = [...noise(48)]
+    deepStrictEqual(await labelsOf(part), [2, 1])
+    deepStrictEqual(await pixelsOf(part), [...pixels.slice(0, 12), ...pixels.slice(36)])
+    deepStrictEqual(part.images.shape, [2, 2, 2, 3])
+  })
+
+  it('can be empty', async () => {
+    const none = small([0, 1]).subset([])
+    deepStrictEqual([none.length, none.counts, none.images.shape], [0, [0, 0, 0], [0, 2, 2, 3]])
+    throws(() => none.statistics, { message: 'statistics: expected at least one picture, got none.' })
+  })
+
+  it('splits with the classes in proportion', async () => {
+    const set = small(Array.from({ length: 100 }, (_, i) => (i < 70 ? 0 : i < 90 ? 1 : 2)))
+    const { train, test } = set.split({ test: 0.31, seed: 5 })
+    deepStrictEqual(
+      [test.counts, train.counts],
+      [
+        [22, 6, 3],
+        [48, 14, 7]
+      ]
+    )
+    deepStrictEqual(await labelsOf(test), (await labelsOf(test)).sort())
+  })
+
+  it('splits by the seed, and loses no picture', async () => {
+    const set = small(
+      Array.from({ length: 60 }, (_, i) => i % 3),
+      Uint8Array.from({ length: 720 }, (_, i) => i / 12)
+    )
+    const firsts = async (part: ImageDataset) => (await pixelsOf(part)).filter((_, i) => i % 12 === 0)
+    const { train, test } = set.split({ test: 20, seed: 1, stratify: false })
+    const [kept, held] = [await firsts(train), await firsts(test)]
+    strictEqual(held.length, 20)
+    deepStrictEqual(
+      [...kept, ...held].sort((a, b) => a - b),
+      [...Array(60).keys()]
+    )
+    deepStrictEqual(await firsts(set.split({ test: 20, seed: 1, stratify: false }).test), held)
+    ok(String(await firsts(set.split({ test: 20, seed: 2, stratify: false }).test)) !== String(held))
+  })
+
+  const set = () => small([0, 1])
+  const pixels = noise(12)
+  const shape = [2, 2, 3] as const
+  const mistakes: [string, () => unknown, RegExp][] = [
+    [
+      'too few pixels',
+      () => small([0, 1], noise(23)),
+      /^ImageDataset\.from: expected 2 \* 12 pixels for 2 labels, got 23/
+    ],
+    ['a label without a class', () => small([0, 3]), /expected labels in \[0, 3\), got 3 at 1\. A label is an index/],
+    ['a negative label', () => small([-1]), /got -1 at 0/],
+    ['a fraction as label', () => small([0.5]), /got 0\.5 at 0/],
+    ['a flat shape', () => ImageDataset.from({ pixels, shape: [12] as never, labels: [0], classes }), /got \[12\]/],
+    ['no shape', () => ImageDataset.from({ pixels, shape: null as never, labels: [0], classes }), /got null/],
+    [
+      'an array of pixels',
+      () => ImageDataset.from({ pixels: [...pixels] as never, shape, labels: [0], classes }),
+      /Uint8Array/
+    ],
+    ['an index outside', () => set().subset([0, 2]), /^subset: expected indices in \[0, 2\), got 2 at 1/],
+    ['a fraction as index', () => set().subset([0.5]), /got 0\.5 at 0/],
+    [
+      'a new label without a class',
+      () => set().relabel(['x'], (label) => label),
+      /^relabel: expected labels in \[0, 1\)/
+    ],
+    ['too large a split', () => set().split({ test: 3 }), /^split: expected a share below 1 or a number of at most 2/],
+    ['a negative split', () => set().split({ test: -1 }), /^split: /],
+    ['NaN as split', () => set().split({ test: NaN }), /^split: /]
+  ]
+  for (const [what, mistake, message] of mistakes) it(`refuses ${what}`, () => throws(mistake, { message }))
+})
+
+describe('the real sets as datasets', () => {
+  const isFetched = (origin: SetOrigin) => existsSync(join(cacheFolder(), origin.name))
+  const rounded = (values: readonly number[]) => values.map((value) => value.toFixed(4))
+
+  it('mnist', async function () {
+    if (!isFetched(MNIST)) return this.skip()
+    const { train, test } = await datasets.mnist()
+    deepStrictEqual([train.length, test.length, train.shape], [60_000, 10_000, [28, 28, 1]])
+    deepStrictEqual(train.counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
+    deepStrictEqual([rounded(train.statistics.mean), rounded(train.statistics.std)], [['0.1307'], ['0.3081']])
+  })
+
+  it('cifar10 and birds', async function () {
+    if (!isFetched(CIFAR10)) return this.skip()
+    const { train, test } = await datasets.cifar10()
+    deepStrictEqual([train.length, test.length, train.shape], [50_000, 10_000, [32, 32, 3]])
+    deepStrictEqual([train.counts, test.counts], [Array(10).fill(5000), Array(10).fill(1000)])
+    deepStrictEqual(rounded(train.statistics.mean), ['0.4914', '0.4822', '0.4465'])
+    deepStrictEqual(rounded(train.statistics.std), ['0.2470', '0.2435', '0.2616'])
+    const birds = await datasets.birds()
+    deepStrictEqual(birds.train.classes, ['other', 'bird'])
+    deepStrictEqual(
+      [birds.train.counts, birds.test.counts],
+      [
+        [45_000, 5000],
+        [9000, 1000]
+      ]
+    )
+  })
+})

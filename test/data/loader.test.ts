@@ -1,0 +1,225 @@
+// DataLoader: order, batches, normalisation and augmentation, each the same for the same seed.
+import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
+import { DataLoader, ImageDataset, type Augmentation, type DataLoaderOptions } from '../../lib/index.js'
+import { native } from '../../lib/native.js'
+import { noise } from './support.js'
+
+const HEIGHT = 5
+const WIDTH = 4
+const CHANNELS = 3
+const BYTES = HEIGHT * WIDTH * CHANNELS
+
+/** A set in which label and pixels tell which picture it is. */
+function numbered(n: number): ImageDataset {
+  const labels = Array.from({ length: n }, (_, i) => i)
+  return ImageDataset.from({
+    pixels: noise(n * BYTES),
+    shape: [HEIGHT, WIDTH, CHANNELS],
+    labels,
+    classes: labels.map(String)
+  })
+}
+
+interface Epoch {
+  sizes: number[]
+  labels: number[]
+  /** Pixels of each picture, in the order of the labels. */
+  images: number[][]
+}
+
+async function run(loader: DataLoader): Promise<Epoch> {
+  const epoch: Epoch = { sizes: [], labels: [], images: [] }
+  for await (const { images, labels } of loader) {
+    deepStrictEqual(images.shape, [labels.shape[0], HEIGHT, WIDTH, CHANNELS])
+    deepStrictEqual([images.dtype, labels.dtype], ['float32', 'int32'])
+    const values = [...(await images.data())]
+    epoch.sizes.push(labels.shape[0]!)
+    epoch.labels.push(...(await labels.data()))
+    for (let i = 0; i < values.length; i += BYTES) epoch.images.push(values.slice(i, i + BYTES))
+  }
+  return epoch
+}
+
+const load = (set: ImageDataset, options: DataLoaderOptions) => run(new DataLoader(set, options))
+const sorted = (values: number[]) => [...values].sort((a, b) => a - b)
+const indices = (n: number) => [...Array(n).keys()]
+
+/** Picture `i` of a numbered set in 0..1, flipped or not, moved; black outside. */
+function moved(i: number, flip: boolean, down: number, right: number): number[] {
+  const pixels = noise((i + 1) * BYTES).subarray(i * BYTES)
+  return indices(BYTES).map((at) => {
+    const channel = at % CHANNELS
+    const y = Math.floor(at / CHANNELS / WIDTH) - down
+    const column = (Math.floor(at / CHANNELS) % WIDTH) - right
+    const x = flip ? WIDTH - 1 - column : column
+    const inside = y >= 0 && y < HEIGHT && column >= 0 && column < WIDTH
+    return inside ? Math.fround(pixels[(y * WIDTH + x) * CHANNELS + channel]! / 255) : 0
+  })
+}
+
+const isClose = (a: number[], b: number[]) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-6)
+
+describe('DataLoader', () => {
+  it('goes through the set in its order', async () => {
+    const { sizes, labels, images } = await load(numbered(10), { batchSize: 4 })
+    deepStrictEqual([sizes, labels], [[4, 4, 2], indices(10)])
+    images.forEach((image, i) => ok(isClose(image, moved(i, false, 0, 0)), `picture ${i}`))
+  })
+
+  it('leaves out the last batch if asked', async () => {
+    const loader = new DataLoader(numbered(10), { batchSize: 4, dropLast: true })
+    strictEqual(loader.length, 2)
+    deepStrictEqual((await run(loader)).sizes, [4, 4])
+    strictEqual(new DataLoader(numbered(10), { batchSize: 4 }).length, 3)
+  })
+
+  it('shuffles by seed and epoch', async () => {
+    const set = numbered(50)
+    const loader = new DataLoader(set, { batchSize: 16, shuffle: true, seed: 3 })
+    const first = (await run(loader)).labels
+    const second = (await run(loader)).labels
+    deepStrictEqual([sorted(first), sorted(second)], [indices(50), indices(50)])
+    const orders = [first, second, indices(50), (await load(set, { shuffle: true, seed: 4 })).labels].map(String)
+    strictEqual(new Set(orders).size, 4)
+    deepStrictEqual((await load(set, { batchSize: 7, shuffle: true, seed: 3 })).labels, first)
+  })
+
+  it('goes on at an epoch', async () => {
+    const options = { batchSize: 8, shuffle: true, seed: 9, augment: { flip: 'horizontal', shift: 1 } } as const
+    const loader = new DataLoader(numbered(20), options)
+    await run(loader)
+    const second = await run(loader)
+    strictEqual(loader.epoch, 2)
+    const resumed = new DataLoader(numbered(20), options)
+    resumed.epoch = 1
+    deepStrictEqual(await run(resumed), second)
+  })
+
+  it('keeps pictures and labels together when it shuffles', async () => {
+    const { labels, images } = await load(numbered(30), { batchSize: 8, shuffle: true })
+    images.forEach((image, at) => ok(isClose(image, moved(labels[at]!, false, 0, 0)), `picture ${labels[at]}`))
+  })
+
+  it('takes the right pictures of a subset', async () => {
+    const { labels, images } = await load(numbered(30).subset([7, 29, 7, 3]), { batchSize: 3 })
+    deepStrictEqual(labels, [7, 29, 7, 3])
+    images.forEach((image, at) => ok(isClose(image, moved(labels[at]!, false, 0, 0))))
+  })
+
+  it('normalises', async () => {
+    const set = numbered(6)
+    for (const [normalize, { mean, std }] of [
+      [true, set.statistics],
+      [
+        { mean: [0.1, 0.2, 0.3], std: [1, 2, 4] },
+        { mean: [0.1, 0.2, 0.3], std: [1, 2, 4] }
+      ]
+    ] as const) {
+      const { images } = await load(set, { normalize })
+      images.forEach((image, i) => {
+        const wanted = moved(i, false, 0, 0).map((v, at) => (v - mean[at % CHANNELS]!) / std[at % CHANNELS]!)
+        ok(image.every((value, at) => Math.abs(value - wanted[at]!) < 1e-5))
+      })
+    }
+  })
+
+  const candidates: [string, Augmentation, [boolean, number, number][]][] = [
+    ['flips', { flip: 'horizontal' }, [false, true].map((flip) => [flip, 0, 0])],
+    [
+      'shifts',
+      { shift: 1 },
+      [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [false, y, x] as [boolean, number, number]))
+    ]
+  ]
+  for (const [what, augment, ways] of candidates) {
+    it(`${what} each picture by chance`, async () => {
+      const set = numbered(200)
+      const { labels, images } = await load(set, { batchSize: 64, shuffle: true, seed: 1, augment })
+      const counts = ways.map(() => 0)
+      images.forEach((image, at) => {
+        const way = ways.findIndex(([flip, y, x]) => isClose(image, moved(labels[at]!, flip, y, x)))
+        ok(way >= 0, `picture ${labels[at]} is none of the ${ways.length} possible ones`)
+        counts[way]!++
+      })
+      // Five standard deviations of a binomial distribution either way.
+      const mean = 200 / ways.length
+      const bound = 5 * Math.sqrt(mean * (1 - 1 / ways.length))
+      for (const count of counts) ok(Math.abs(count - mean) < bound, `${counts}`)
+    })
+  }
+
+  it('augments a picture the same way in every batch size, and anew in each epoch', async () => {
+    const augment = { flip: 'horizontal', shift: 2 } as const
+    const set = numbered(40)
+    const byLabel = ({ labels, images }: Epoch) =>
+      labels
+        .map((l, at) => ({ l, at }))
+        .sort((a, b) => a.l - b.l)
+        .map(({ at }) => images[at])
+    const loader = new DataLoader(set, { batchSize: 40, seed: 2, augment })
+    const first = byLabel(await run(loader))
+    deepStrictEqual(byLabel(await load(set, { batchSize: 7, seed: 2, augment })), first)
+    const second = byLabel(await run(loader))
+    ok(second.filter((image, i) => String(image) !== String(first[i])).length > 20)
+  })
+
+  it('waits while the queue is behind', async () => {
+    const set = numbered(40)
+    set.images.dataSync() // what the first batch needs is there
+    let batches = 0
+    let finished: Promise<void>
+    native.hold(true)
+    try {
+      finished = (async () => {
+        for await (const _ of new DataLoader(set, { batchSize: 1 })) batches++
+      })()
+      for (let turn = 0; turn < 1000; turn++) await setImmediate()
+      ok(batches <= 2, `${batches} batches while the queue did nothing`)
+    } finally {
+      native.hold(false)
+    }
+    await finished
+    strictEqual(batches, 40)
+  })
+
+  it('lets timers run', async () => {
+    let fired = false
+    setTimeout(() => (fired = true), 0)
+    const loader = new DataLoader(numbered(10), { batchSize: 1 })
+    while (!fired) for await (const _ of loader) if (fired) break
+    ok(loader.epoch > 0)
+  })
+
+  it('can be left early and used again', async () => {
+    const loader = new DataLoader(numbered(10), { batchSize: 2 })
+    for await (const _ of loader) break
+    deepStrictEqual((await run(loader)).labels, indices(10))
+  })
+
+  it('gives no batch of an empty set', async () => {
+    deepStrictEqual((await load(numbered(3).subset([]), { shuffle: true })).sizes, [])
+  })
+
+  const mistakes: [string, DataLoaderOptions, RegExp][] = [
+    ['batchSize 0', { batchSize: 0 }, /^DataLoader: expected batchSize as a whole number from 1, got 0/],
+    ['a fraction as batchSize', { batchSize: 1.5 }, /batchSize/],
+    ['a negative seed', { seed: -1 }, /^DataLoader: expected seed as a whole number in \[0, 2\^32\), got -1/],
+    [
+      'another flip',
+      { augment: { flip: 'vertical' as never } },
+      /expected augment\.flip of 'horizontal', got 'vertical'/
+    ],
+    ['a negative shift', { augment: { shift: -1 } }, /augment\.shift/],
+    ['an unknown augmentation', { augment: { twirl: 3 } as never }, /got 'twirl'/],
+    [
+      'statistics of other channels',
+      { normalize: { mean: [0], std: [1] } },
+      /expected normalize \{ mean, std \} of 3 numbers/
+    ],
+    ['a deviation of 0', { normalize: { mean: [0, 0, 0], std: [1, 0, 1] } }, /std/]
+  ]
+  for (const [what, options, message] of mistakes) {
+    it(`refuses ${what}`, () => throws(() => new DataLoader(numbered(2), options), { message }))
+  }
+})
