@@ -204,18 +204,14 @@ def random_uniform(seed, n, low=0, high=1, first=0):
 
 
 def random_normal(seed, n, mean=0, std=1):
-    """Box and Muller's transform: the angle is a quarter turn times an offset in [-1/2, 1/2), turned by two bits."""
+    """Box and Muller's transform: two bits count quarter turns, the others an angle of -1/2 to 1/2 of one."""
     words = philox(seed, -(-n // 4) * 4)
     values = []
     for first, second in zip(words[::2], words[1::2]):
         radius = math.sqrt(-2 * math.log((first + 0.5) / 2**32))
         rest = second << 2 & MASK
-        angle = ((rest - (rest >> 31 << 32)) >> 8) / 2**24 * math.pi / 2
-        sine, cosine = math.sin(angle), math.cos(angle)
-        if second >> 30 & 1:
-            sine, cosine = cosine, sine
-        sign = -1 if second >> 31 else 1
-        values += [mean + std * sign * radius * cosine, mean + std * sign * radius * sine]
+        angle = ((second >> 30) + ((rest - (rest >> 31 << 32)) >> 8) / 2**24) * math.pi / 2
+        values += [mean + std * radius * math.cos(angle), mean + std * radius * math.sin(angle)]
     return torch.tensor(values[:n], dtype=torch.float64)
 
 
