@@ -10,7 +10,14 @@ namespace needletail {
 static std::atomic<uint64_t> nextStorage{1};
 
 Storage::Storage(Device& device, size_t bytes)
-    : device(device), data(device.allocate(bytes)), bytes(bytes), id(nextStorage.fetch_add(1, std::memory_order_relaxed)) {}
+    : device(device),
+      data(device.allocate(bytes)),
+      bytes(bytes),
+      id(nextStorage.fetch_add(1, std::memory_order_relaxed)) {
+  // No kernel ever writes to it, so a failure that spoilt the memory before would stay.
+  if (bytes == 0)
+    device.queue.push([queue = &device.queue, memory = data](Stream&) { queue->heal(memory); }, 20, false);
+}
 uint64_t Storage::nextId() { return nextStorage.load(std::memory_order_relaxed); }
 Storage::~Storage() { device.allocator.release(data, bytes); }
 

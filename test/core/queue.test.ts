@@ -75,6 +75,14 @@ describe('the queue', () => {
     assert.equal(nt.crossEntropy(logits, labels(0, 2)).dataSync()[0], Math.fround(Math.log(3)))
   })
 
+  it('an empty tensor in the memory of a failed result is sound', () => {
+    const wrong = nt.zeros([2]).gather(nt.tensor(new Int32Array([2])))
+    assert.throws(() => wrong.dataSync(), /gather/)
+    wrong.dispose()
+    const empty = Array.from({ length: 100 }, () => nt.zeros([0]))
+    for (const one of empty) assert.equal(one.dataSync().length, 0)
+  })
+
   it('a failure inside a compiled function names its op, and the next call works', async () => {
     const loss = nt.compile((x: nt.Tensor, y: nt.Tensor<'int32'>) => nt.crossEntropy(x.mul(2), y))
     const logits = nt.zeros([1, 3])
