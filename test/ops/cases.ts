@@ -3,6 +3,7 @@ import type { OpName } from '../../lib/op-names.generated.js'
 import type { OpCases } from './case.js'
 import { core } from './cases/core.js'
 import { elementwise } from './cases/elementwise.js'
+import { indexing, indexings } from './cases/indexing.js'
 import { randoms } from './cases/random.js'
 import { reduce, reductions } from './cases/reduce.js'
 import { shape, shapes } from './cases/shape.js'
@@ -12,6 +13,7 @@ import { train } from './cases/train.js'
 export const table: { [Op in OpName]: OpCases } = {
   ...elementwise,
   ...core,
+  ...indexing,
   ...randoms,
   ...reduce,
   ...shape,
@@ -20,4 +22,4 @@ export const table: { [Op in OpName]: OpCases } = {
 }
 
 /** Functions that are made of ops, checked alike. */
-export const composed: Record<string, OpCases> = { ...reductions, ...shapes }
+export const composed: Record<string, OpCases> = { ...indexings, ...reductions, ...shapes }
