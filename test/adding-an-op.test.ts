@@ -19,7 +19,10 @@ function changesOf(markdown: string): Change[] {
   return [...markdown.matchAll(/```diff\n--- a\/(\S+)\n\+\+\+ b\/\1\n@@ (.+)\n((?:\+.*\n)+)```/g)].map((match) => ({
     file: match[1]!,
     after: match[2]!,
-    lines: match[3]!.trimEnd().split('\n').map((line) => line.slice(1))
+    lines: match[3]!
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice(1))
   }))
 }
 
@@ -35,7 +38,10 @@ describe('docs/adding-an-op.md', () => {
   before(function () {
     folder = mkdtempSync(join(tmpdir(), 'needletail-op-'))
   })
-  after(() => rmSync(folder, { recursive: true, force: true }))
+  after(function () {
+    this.timeout(60_000)
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   it('costs at most 3 files and 12 lines', () => {
     assert.equal(new Set(changes.map((change) => change.file)).size, 3)
@@ -56,11 +62,17 @@ describe('docs/adding-an-op.md', () => {
     // What golden.py makes of the case.
     cpSync(join(root, 'test/fixtures/adding-an-op'), join(folder, 'test/ops/golden'), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-    cpSync(join(root, 'build/deps'), join(folder, 'build/deps'), { recursive: true })
+    cpSync(join(root, 'deps'), join(folder, 'deps'), { recursive: true })
     run(folder, process.execPath, 'scripts/build.mjs', '-DCMAKE_BUILD_TYPE=Debug')
     run(folder, process.execPath, 'scripts/generate.mjs')
     run(folder, process.execPath, '--import', 'tsx', 'test/ops/run.ts', 'exp2')
-    run(folder, process.execPath, '--import', 'tsx', '--eval',
-      "import('./lib/index.ts').then((nt) => { if (nt.tensor(3).exp2().itemSync() !== 8) throw new Error('2^3') })")
+    run(
+      folder,
+      process.execPath,
+      '--import',
+      'tsx',
+      '--eval',
+      "import('./lib/index.ts').then((nt) => { if (nt.tensor(3).exp2().itemSync() !== 8) throw new Error('2^3') })"
+    )
   })
 })

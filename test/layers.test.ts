@@ -24,7 +24,8 @@ describe('layers', () => {
         if (/^(node_api|napi)/.test(name)) return file !== 'native/addon.cc'
         if (file.startsWith('native/ops/')) return /^(cpu|cuda)\//.test(name)
         if (file.startsWith('native/cpu/')) return /^cuda\/|^(tensor|op|autograd|program)\.h$/.test(name)
-        if (file.startsWith('native/cuda/')) return /^cpu\/|^(tensor|op|autograd|program|queue|device|allocator)\.h$/.test(name)
+        if (file.startsWith('native/cuda/'))
+          return /^cpu\/|^(tensor|op|autograd|program|queue|device|allocator)\.h$/.test(name)
         return file !== 'native/addon.cc' && /^(cpu|cuda)\//.test(name)
       })
       assert.deepEqual(forbidden, [], `${file} includes`)
@@ -41,7 +42,10 @@ describe('layers', () => {
     ['cli', 'index']
   ]
   const layerOf = (file: string): number => {
-    const name = file.replace(/^lib\//, '').split('/')[0]!.replace(/\.ts$/, '')
+    const name = file
+      .replace(/^lib\//, '')
+      .split('/')[0]!
+      .replace(/\.ts$/, '')
     return order.findIndex((layer) => layer.includes(name))
   }
 
@@ -56,7 +60,9 @@ describe('layers', () => {
   })
 
   it('lib: one file loads the addon', () => {
-    const loaders = filesIn('lib', ['.ts']).filter((file) => readFileSync(join(root, file), 'utf8').includes('node-gyp-build'))
+    const loaders = filesIn('lib', ['.ts']).filter((file) =>
+      readFileSync(join(root, file), 'utf8').includes('node-gyp-build')
+    )
     assert.deepEqual(loaders, ['lib/native.ts'])
   })
 })
