@@ -104,6 +104,12 @@ Backend& cpuBackend() {
     set(Kernel::convolutionWeights, prepareConvolutionWeights);
     set(Kernel::pool, preparePool);
     set(Kernel::poolGradient, preparePoolGradient);
+    set(Kernel::batchNorm, prepareBatchNorm);
+    set(Kernel::batchNormGradient, prepareBatchNormGradient);
+    set(Kernel::layerNorm, prepareLayerNorm);
+    set(Kernel::layerNormGradient, prepareLayerNormGradient);
+    set(Kernel::resize, prepareResize);
+    set(Kernel::resizeGradient, prepareResizeGradient);
     set(Kernel::copy, prepareCopy);
     set(Kernel::fill, prepareFill);
     set(Kernel::softmax, prepareSoftmax);

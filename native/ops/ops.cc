@@ -29,8 +29,15 @@ const std::vector<const Op*>& allOps() {
         &averagePoolGradientOp,
 
         // norm
+        &batchNormOp,
+        &batchNormGradientOp,
+        &batchNormInferenceOp,
+        &layerNormOp,
+        &layerNormGradientOp,
 
         // resize
+        &resizeOp,
+        &resizeGradientOp,
 
         // reduce
         &sumOp,

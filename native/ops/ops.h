@@ -19,8 +19,10 @@ extern const Op conv2dOp, convolutionDataOp, convolutionWeightsOp;
 extern const Op maxPoolOp, maxPoolGradientOp, maxPoolTakeOp, averagePoolOp, averagePoolGradientOp;
 
 // norm.cc
+extern const Op batchNormOp, batchNormGradientOp, batchNormInferenceOp, layerNormOp, layerNormGradientOp;
 
 // resize.cc
+extern const Op resizeOp, resizeGradientOp;
 
 // reduce.cc
 extern const Op sumOp, meanOp, prodOp, maxOp, minOp, anyOp, allOp, argmaxOp, argminOp;

@@ -61,4 +61,10 @@ void addScaled(int64_t channels, const float* x, float scale, float* y) {
   for (int64_t c = 0; c < channels; c++) y[c] += x[c] * scale;
 }
 
+void blend(int64_t channels, const float* a, const float* b, float part, float* y) {
+  const float rest = 1 - part;
+#pragma GCC ivdep
+  for (int64_t c = 0; c < channels; c++) y[c] = a[c] * rest + b[c] * part;
+}
+
 }  // namespace needletail::NT_ISA

@@ -1,4 +1,4 @@
-// The inner loops of pooling: one place of the result, all its channels.
+// The inner loops of pooling and resizing: one place of the result, all its channels.
 #pragma once
 #include <cstdint>
 
@@ -16,5 +16,7 @@ NEEDLETAIL_ISA_FUNCTION(poolPlace, int64_t channels, int count, float* const* dx
                         const int32_t* positions)
 // y[c] += x[c] * scale.
 NEEDLETAIL_ISA_FUNCTION(addScaled, int64_t channels, const float* x, float scale, float* y)
+// y[c] = a[c] * (1 - part) + b[c] * part.
+NEEDLETAIL_ISA_FUNCTION(blend, int64_t channels, const float* a, const float* b, float part, float* y)
 
 }  // namespace needletail
