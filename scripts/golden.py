@@ -180,6 +180,47 @@ def same(x, kernel, stride, dilation):
     return F.pad(x, pads)
 
 
+def kernel_gradient(g, x, shape, padding, stride, dilation, groups):
+    """The gradient of a convolution with respect to weights [o, kh, kw, c / groups], differentiable itself."""
+    weights = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    y = nhwc(F.conv2d(F.pad(nchw(x), padding), oihw(weights), None, stride, 0, dilation, groups))
+    return torch.autograd.grad((y * g).sum(), weights, create_graph=True)[0]
+
+
+def pooled(f, x, size, stride, padding, *rest):
+    """Images [n, h, w, c], padded by PyTorch where both sides are alike, else by what never wins."""
+    (top, bottom), (left, right) = padding
+    if f == 'max':
+        return nhwc(F.max_pool2d(F.pad(nchw(x), (left, right, top, bottom), value=-math.inf), size, stride))
+    ones = torch.ones_like(x)
+    total, count = (F.avg_pool2d(F.pad(nchw(some), (left, right, top, bottom)), size, stride, divisor_override=1) for some in (x, ones))
+    return nhwc(total / (size[0] * size[1] if rest and rest[0] else count))
+
+
+def pool_gradient(f, g, x, *window):
+    leaf_of_x = x.detach().clone().requires_grad_()
+    return torch.autograd.grad((pooled(f, leaf_of_x, *window) * g).sum(), leaf_of_x, create_graph=True)[0]
+
+
+def planes(x):
+    """Images [n, h, w, c] as [n, h * w, c]."""
+    return x.flatten(1, 2)
+
+
+def scattered(indices, updates, size, axis, along):
+    """Zeros with updates added at their indices."""
+    if along:
+        shape = list(updates.shape)
+        shape[axis] = size
+        return torch.zeros(shape, dtype=updates.dtype).scatter_add(axis, indices.long(), updates)
+    rank = updates.dim() - indices.dim() + 1
+    axis %= rank
+    flat = updates.reshape(*updates.shape[:axis], indices.numel(), *updates.shape[axis + indices.dim():])
+    shape = list(flat.shape)
+    shape[axis] = size
+    return torch.zeros(shape, dtype=updates.dtype).index_add(axis, indices.reshape(-1).long(), flat)
+
+
 def philox_block(key, low, high=0):
     """Philox 4x32-10 (Salmon et al., 2011)."""
     c = [low & MASK, low >> 32 & MASK, high & MASK, high >> 32 & MASK]

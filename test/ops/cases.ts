@@ -1,9 +1,11 @@
 // The table of op cases. Its type demands a row for every op of native/ops: a missing one does not compile.
 import type { OpName } from '../../lib/op-names.generated.js'
 import type { OpCases } from './case.js'
+import { convolutions, convolutions1d } from './cases/convolution.js'
 import { core } from './cases/core.js'
 import { elementwise } from './cases/elementwise.js'
 import { indexing, indexings } from './cases/indexing.js'
+import { pools, pools1d } from './cases/pool.js'
 import { randoms } from './cases/random.js'
 import { reduce, reductions } from './cases/reduce.js'
 import { shape, shapes } from './cases/shape.js'
@@ -13,7 +15,9 @@ import { train } from './cases/train.js'
 export const table: { [Op in OpName]: OpCases } = {
   ...elementwise,
   ...core,
+  ...convolutions,
   ...indexing,
+  ...pools,
   ...randoms,
   ...reduce,
   ...shape,
@@ -22,4 +26,10 @@ export const table: { [Op in OpName]: OpCases } = {
 }
 
 /** Functions that are made of ops, checked alike. */
-export const composed: Record<string, OpCases> = { ...indexings, ...reductions, ...shapes }
+export const composed: Record<string, OpCases> = {
+  ...convolutions1d,
+  ...indexings,
+  ...pools1d,
+  ...reductions,
+  ...shapes
+}

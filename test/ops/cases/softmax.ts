@@ -146,6 +146,7 @@ export const softmaxes = rows({
       entropy(4, 5, { weights: true, labelSmoothing: 0.2 }),
       entropy(4, 5, { reduction: 'mean' }),
       entropy(4, 5, { reduction: 'sum' }),
+      entropy(4, 5, { reduction: 'mean', weights: true }),
       entropy(4, 5, { reduction: 'sum', weights: true, labelSmoothing: 0.3 }),
       entropy(4, 5, { reduction: 'mean', labelSmoothing: 0.3 }),
       entropy(1, 1),
