@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kLanes = kSoftmaxLanes;
 // The compiler splits these into as many registers as the instruction set needs.
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
-typedef int32_t Integers __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t Integers __attribute__((vector_size(kLanes * 4)));
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 ALWAYS_INLINE Vector splat(float v) { return v - Vector{}; }
@@ -53,7 +53,7 @@ ALWAYS_INLINE Vector exponential(const Vector& x) {
   const Vector e = p * (r * r) + r + 1.0f;
   Integers bits;
   std::memcpy(&bits, &t, sizeof bits);
-  bits = (bits << 23) + 0x3f800000;
+  bits = (bits << 23) + 0x3f800000u;
   Vector scale;
   std::memcpy(&scale, &bits, sizeof scale);
   const Vector y = e * scale;
