@@ -125,7 +125,7 @@ export class Conv2d extends Convolution<ConvOptions> {
   }
 
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    this.prepareFor(x, 1, 4)
+    this.prepareFor(x, 1, 4, 4)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1 } = this.options
     const epilogue = epilogueOf(this, this.activation, x)
     return finish(conv2d(x, typed(this.weight, x), { stride, padding, dilation, groups, ...epilogue }), this.activation)
@@ -142,7 +142,7 @@ export class Conv1d extends Convolution<Conv1dOptions> {
   }
 
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    this.prepareFor(x, 1, 3)
+    this.prepareFor(x, 1, 3, 3)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1 } = this.options
     const epilogue = epilogueOf(this, this.activation, x)
     return finish(conv1d(x, typed(this.weight, x), { stride, padding, dilation, groups, ...epilogue }), this.activation)
@@ -164,7 +164,7 @@ export class ConvTranspose2d extends Convolution<ConvTransposeOptions> {
   }
 
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    this.prepareFor(x, 1, 4)
+    this.prepareFor(x, 1, 4, 4)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1, outputPadding = 0 } = this.options
     const settings = { stride, padding, dilation, groups, outputPadding, ...epilogueOf(this, this.activation, x) }
     return finish(convTranspose2d(x, typed(this.weight, x), settings), this.activation)

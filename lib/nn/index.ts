@@ -29,6 +29,15 @@ export type { InitOptions, Initializer } from './init.js'
 export { Layer, type Variable, type Variables } from './layer.js'
 export { Linear, type LinearOptions } from './linear.js'
 export { Module } from './module.js'
+export {
+  BatchNorm,
+  GroupNorm,
+  LayerNorm,
+  type BatchNormOptions,
+  type GroupNormOptions,
+  type LayerNormOptions,
+  type NormOptions
+} from './normalization.js'
 export { buffer, kindOf, parameter, type VariableKind } from './parameter.js'
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d, type AvgPoolOptions, type PoolOptions } from './pooling.js'
 export { Sequential } from './sequential.js'

@@ -59,16 +59,15 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
 
   /**
    * Makes the layer's tensors for the input `x` by the sizes of its last `axes` axes. Throws, before anything is made,
-   * where `x` isn't a tensor of `rank` axes (of at least `axes` where `rank` is left out).
+   * where `x` isn't a tensor of `least` to `most` axes.
    */
-  protected prepareFor(x: Tensor<DType>, axes = 1, rank?: number): void {
+  protected prepareFor(x: Tensor<DType>, axes = 1, least = axes, most = Infinity): void {
     const op = this.constructor.name
     if (!(x instanceof Tensor)) throw expected(op, 'a tensor', quoted(x))
-    if (rank === undefined ? x.rank < axes : x.rank !== rank) {
-      const need = rank === undefined ? `at least ${axes}` : `${rank}`
-      throw expected(op, `an input of ${need} axes`, shapeText(x.shape))
+    if (x.rank < least || x.rank > most) {
+      throw expected(op, `an input of ${least === most ? '' : 'at least '}${least} axes`, shapeText(x.shape))
     }
-    this.prepare(x.shape.slice(-axes))
+    this.prepare(x.shape.slice(x.rank - axes))
   }
 
   /** Makes the layer's tensors for inputs of `inputSize`, unless they are there; with the values `given`, where they are. */
