@@ -202,6 +202,52 @@ def pool_gradient(f, g, x, *window):
     return torch.autograd.grad((pooled(f, leaf_of_x, *window) * g).sum(), leaf_of_x, create_graph=True)[0]
 
 
+def batch_norm(x, scale, offset, mean, variance, training, momentum, epsilon):
+    """y and the running statistics afterwards, of x [..., channels]."""
+    mean, variance = mean.detach().clone(), variance.detach().clone()
+    if x.numel() == 0:
+        return x + scale * 0 + offset * 0, mean, variance
+    y = F.batch_norm(x.reshape(-1, x.shape[-1]), mean, variance, scale, offset, training, momentum, epsilon)
+    return y.reshape(x.shape), mean, variance
+
+
+def norm_gradient(g, x, scale, mean, inverse, axes):
+    """dx, dscale, doffset of (x - mean) * inverse * scale + offset, mean and inverse being those of x."""
+    axes = list(axes)
+    h, s = (x - mean) * inverse, g * scale
+    dx = (s - s.mean(axes, keepdim=True) - h * (s * h).mean(axes, keepdim=True)) * inverse
+    return dx, (g * h).sum(axes), g.sum(axes)
+
+
+def layer_gradient(g, x, mean, inverse, scale, axes):
+    inner = list(range(g.dim() - axes, g.dim()))
+    outer = list(range(g.dim() - axes))
+    mean, inverse = (some.reshape(list(some.shape) + [1] * axes) for some in (mean, inverse))
+    h, s = (x - mean) * inverse, g if scale is None else g * scale
+    dx = (s - s.mean(inner, keepdim=True) - h * (s * h).mean(inner, keepdim=True)) * inverse
+    if scale is None:
+        return dx
+    return (dx, (g * h).sum(outer), g.sum(outer)) if outer else (dx, g * h, g * 1)
+
+
+def resized(x, size, method, corners):
+    """PyTorch's bilinear and nearest-exact; nearest with aligned corners, which it lacks, takes the nearest index."""
+    if x.shape[0] == 0:
+        return x.new_zeros([0, *size, x.shape[3]]) + 0 * x.sum()
+    if method == 'bilinear':
+        return nhwc(F.interpolate(nchw(x), size, mode='bilinear', align_corners=corners))
+    for axis, n in enumerate(size, 1):
+        old = x.shape[axis]
+        places = [i * (old - 1) / max(n - 1, 1) if corners else (i + 0.5) * old / n - 0.5 for i in range(n)]
+        x = x.index_select(axis, torch.tensor([min(max(math.floor(p + 0.5), 0), old - 1) for p in places]))
+    return x
+
+
+def resize_gradient(g, shape, method, corners):
+    x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    return torch.autograd.grad((resized(x, list(g.shape[1:3]), method, corners) * g).sum(), x, create_graph=True)[0]
+
+
 def planes(x):
     """Images [n, h, w, c] as [n, h * w, c]."""
     return x.flatten(1, 2)
