@@ -59,18 +59,12 @@ struct Type {
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::float32:
-      return f(Type<float>());
-    case DType::bfloat16:
-      return f(Type<BFloat16>());
-    case DType::float16:
-      return f(Type<Float16>());
-    case DType::int32:
-      return f(Type<int32_t>());
-    case DType::int64:
-      return f(Type<int64_t>());
-    default:
-      return f(Type<uint8_t>());
+    case DType::float32: return f(Type<float>());
+    case DType::bfloat16: return f(Type<BFloat16>());
+    case DType::float16: return f(Type<Float16>());
+    case DType::int32: return f(Type<int32_t>());
+    case DType::int64: return f(Type<int64_t>());
+    default: return f(Type<uint8_t>());
   }
 }
 
@@ -78,14 +72,10 @@ decltype(auto) dispatch(DType dtype, F&& f) {
 template <class F>
 decltype(auto) dispatchSize(DType dtype, F&& f) {
   switch (size(dtype)) {
-    case 1:
-      return f(Type<uint8_t>());
-    case 2:
-      return f(Type<uint16_t>());
-    case 4:
-      return f(Type<uint32_t>());
-    default:
-      return f(Type<uint64_t>());
+    case 1: return f(Type<uint8_t>());
+    case 2: return f(Type<uint16_t>());
+    case 4: return f(Type<uint32_t>());
+    default: return f(Type<uint64_t>());
   }
 }
 

@@ -15,10 +15,10 @@ namespace needletail {
 
 namespace {
 
-constexpr int64_t kColumns = 256;     // results side by side in one job
-constexpr int64_t kPiece = 4096;      // elements that are added up without halving
-constexpr int64_t kPieceRows = 32;    // or rows, where they are wide
-constexpr int64_t kTile = 8192;       // converted elements at a time: a piece of the widest columns
+constexpr int64_t kColumns = 256;  // results side by side in one job
+constexpr int64_t kPiece = 4096;  // elements that are added up without halving
+constexpr int64_t kPieceRows = 32;  // or rows, where they are wide
+constexpr int64_t kTile = 8192;  // converted elements at a time: a piece of the widest columns
 constexpr int64_t kSequential = 128;  // elements (or rows) over short runs, one run after the other
 constexpr int64_t kChunkElements = 1 << 15;
 constexpr int64_t kMaxChunks = 64;
@@ -90,17 +90,10 @@ FoldPlan planOf(Reduction kind, DType dtype) {
       plan = {kind == Reduction::any ? Fold::maximum : Fold::minimum, kFoldUint8, nullptr};
       if (size(dtype) > 1) dispatch(dtype, [&](auto tag) { plan.convert = nonZero<typename decltype(tag)::type>; });
       return plan;
-    case Reduction::maximum:
-      plan.fold = Fold::maximum;
-      return plan;
-    case Reduction::minimum:
-      plan.fold = Fold::minimum;
-      return plan;
-    case Reduction::product:
-      plan.fold = Fold::product;
-      break;
-    case Reduction::sum:
-      break;
+    case Reduction::maximum: plan.fold = Fold::maximum; return plan;
+    case Reduction::minimum: plan.fold = Fold::minimum; return plan;
+    case Reduction::product: plan.fold = Fold::product; break;
+    case Reduction::sum: break;
   }
   if (plan.type == kFoldUint8) plan.type = kFoldInt32, plan.convert = byteToInt;
   return plan;
@@ -127,10 +120,10 @@ struct ReduceRun final : Prepared {
   int64_t results;  // how many there are
   Axis kept[kMaxRank], outer[kMaxRank];
   int keptRank = 0, outerRank = 0;
-  int64_t keptCount = 1;            // jobs before columns are cut
-  int64_t width = 1;                // results that lie side by side: 1 where the innermost axis is reduced
+  int64_t keptCount = 1;  // jobs before columns are cut
+  int64_t width = 1;  // results that lie side by side: 1 where the innermost axis is reduced
   int64_t run_ = 1, runStride = 1;  // the innermost reduced axis
-  int64_t length = 1;               // elements (rows) of a result's whole range
+  int64_t length = 1;  // elements (rows) of a result's whole range
   int64_t bands = 1, chunks = 1;
   bool rowwise = false, parallel = false;
 

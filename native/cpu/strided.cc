@@ -14,14 +14,10 @@ namespace {
 template <class F>
 void bySize(size_t size, F&& f) {
   switch (size) {
-    case 1:
-      return f(Type<uint8_t>());
-    case 2:
-      return f(Type<uint16_t>());
-    case 4:
-      return f(Type<uint32_t>());
-    default:
-      return f(Type<uint64_t>());
+    case 1: return f(Type<uint8_t>());
+    case 2: return f(Type<uint16_t>());
+    case 4: return f(Type<uint32_t>());
+    default: return f(Type<uint64_t>());
   }
 }
 

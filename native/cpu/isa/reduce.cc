@@ -163,14 +163,10 @@ template <Fold f>
 const FoldLoops& foldOf(FoldType type) {
   constexpr bool wraps = f == Fold::sum || f == Fold::product;
   switch (type) {
-    case kFoldFloat:
-      return kFold<f, float>;
-    case kFoldInt32:
-      return kFold<f, std::conditional_t<wraps, uint32_t, int32_t>>;
-    case kFoldInt64:
-      return kFold<f, std::conditional_t<wraps, uint64_t, int64_t>>;
-    default:
-      return kFold<f, uint8_t>;
+    case kFoldFloat: return kFold<f, float>;
+    case kFoldInt32: return kFold<f, std::conditional_t<wraps, uint32_t, int32_t>>;
+    case kFoldInt64: return kFold<f, std::conditional_t<wraps, uint64_t, int64_t>>;
+    default: return kFold<f, uint8_t>;
   }
 }
 
@@ -219,14 +215,10 @@ constexpr ArgLoops kArg = {argRow<minimum, C>, argColumns<minimum, C>};
 template <bool minimum>
 const ArgLoops& argOf(FoldType type) {
   switch (type) {
-    case kFoldFloat:
-      return kArg<minimum, float>;
-    case kFoldInt32:
-      return kArg<minimum, int32_t>;
-    case kFoldInt64:
-      return kArg<minimum, int64_t>;
-    default:
-      return kArg<minimum, uint8_t>;
+    case kFoldFloat: return kArg<minimum, float>;
+    case kFoldInt32: return kArg<minimum, int32_t>;
+    case kFoldInt64: return kArg<minimum, int64_t>;
+    default: return kArg<minimum, uint8_t>;
   }
 }
 
@@ -234,14 +226,10 @@ const ArgLoops& argOf(FoldType type) {
 
 const FoldLoops& foldLoops(Fold f, FoldType type) {
   switch (f) {
-    case Fold::sum:
-      return foldOf<Fold::sum>(type);
-    case Fold::product:
-      return foldOf<Fold::product>(type);
-    case Fold::maximum:
-      return foldOf<Fold::maximum>(type);
-    default:
-      return foldOf<Fold::minimum>(type);
+    case Fold::sum: return foldOf<Fold::sum>(type);
+    case Fold::product: return foldOf<Fold::product>(type);
+    case Fold::maximum: return foldOf<Fold::maximum>(type);
+    default: return foldOf<Fold::minimum>(type);
   }
 }
 
