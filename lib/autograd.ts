@@ -31,16 +31,27 @@ export function backward(output: Tensor<any>, targets: readonly Tensor<any>[], o
 export function requireGradient<D extends DType>(tensor: Tensor<D>, on = true): Tensor<D> {
   if (!(tensor instanceof Tensor)) throw expected('requireGradient', 'a tensor', quoted(tensor))
   native.parameter(tensor.handle, Boolean(on))
+  tensor.forgetRequirement()
   return tensor
+}
+
+let recording = true
+
+/** @internal Whether ops are recorded for differentiation now. */
+export function gradientMode(): boolean {
+  return recording
 }
 
 /** @internal Runs a function with recording on or off. */
 export function withGradientMode<T>(on: boolean, f: () => T): T {
+  const outer = recording
   const before = native.setGradientMode(on)
+  recording = on
   try {
     return f()
   } finally {
     native.setGradientMode(before)
+    recording = outer
   }
 }
 

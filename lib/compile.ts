@@ -2,7 +2,7 @@
 import { checkInteger, checkWord, describe, expected, quoted } from './errors.js'
 import { native } from './native.js'
 import { call, dtypes, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
-import { withGradientMode } from './autograd.js'
+import { gradientMode, withGradientMode } from './autograd.js'
 
 export interface CompileOptions {
   /** Runs the function itself every n-th time beside its recording and compares the results: finds JavaScript that changed. */
@@ -137,11 +137,11 @@ function collectGuards<T>(f: () => T): { result: T; collected: Guard[] } {
 function record(f: (...args: never[]) => unknown, args: readonly unknown[], inputs: readonly Tensor<DType>[]) {
   putInputs('compile', inputs)
   const fresh = takeResults(native.recordBegin(inputs.length))
+  const tensors: Tensor<DType>[] = []
   try {
     let position = 0
     const own = args.map((arg) => replaceTensors(arg, () => fresh[position++]!))
     const { result, collected } = collectGuards(() => tidy(() => f(...(own as never[]))))
-    const tensors: Tensor<DType>[] = []
     const shape = withoutTensors(result, tensors)
     putInputs('compile', tensors)
     const recording = new Recording(native.recordEnd(tensors.length), collected, shape)
@@ -150,7 +150,7 @@ function record(f: (...args: never[]) => unknown, args: readonly unknown[], inpu
     native.recordEnd(-1)
     throw error
   } finally {
-    for (const tensor of fresh) tensor.dispose()
+    for (const tensor of fresh) if (!tensors.includes(tensor)) tensor.dispose() // a function may return what it is given
   }
 }
 
@@ -208,8 +208,7 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
 
   const compiled = (...args: A): R => {
     const inputs: Tensor<DType>[] = []
-    const mode = native.setGradientMode(true)
-    native.setGradientMode(mode)
+    const mode = gradientMode()
     const key = `${mode}${split(args, inputs)}`
     let signature = signatures.get(key)
     if (signature === undefined) signatures.set(key, (signature = { warm: [], recordings: [] }))

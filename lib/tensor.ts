@@ -41,6 +41,7 @@ export class Tensor<D extends DType = 'float32'> {
   /** @internal An object that the tensors of one block of handles share: when it is collected, native memory follows. */
   readonly block: object
   #spec: Spec | undefined = undefined
+  #requiresGradient: boolean | undefined = undefined
 
   /** @internal Tensors come from `tensor`, `zeros` and ops. */
   constructor(handle: number, block: object) {
@@ -85,7 +86,11 @@ export class Tensor<D extends DType = 'float32'> {
   }
   /** Whether operations on this tensor are recorded for differentiation. */
   get requiresGradient(): boolean {
-    return native.requiresGradient(this.handle)
+    return (this.#requiresGradient ??= native.requiresGradient(this.handle))
+  }
+  /** @internal Whether it does has changed. */
+  forgetRequirement(): void {
+    this.#requiresGradient = undefined
   }
   get disposed(): boolean {
     return !native.alive(this.handle)
