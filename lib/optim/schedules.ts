@@ -100,14 +100,33 @@ export function linear(rate: number, options: { steps: number; to?: number | und
   return new Schedule((t, math) => math.add(math.mul(share(t, steps, math), to - rate), rate))
 }
 
-/** From `rate` to `to` (0 unless given) along half a cosine wave over `steps` steps; then it stays. (Loshchilov and Hutter, 2017.) */
-export function cosine(rate: number, options: { steps: number; to?: number | undefined }): Schedule {
+/**
+ * From `rate` to `to` (0 unless given) along half a cosine wave over `steps` steps; then it stays. (Loshchilov and Hutter, 2017.)
+ * The first `warmup` of these steps, a twentieth unless given, rise to `rate` in a straight line: at the full rate the first
+ * steps of momentum can throw a fresh network to where its ReLUs are all 0, from where it doesn't come back.
+ */
+export function cosine(
+  rate: number,
+  options: { steps: number; to?: number | undefined; warmup?: number | undefined }
+): Schedule {
   const op = 'optim.cosine'
   const { steps, to = 0 } = optionsOf(op, options)
   rateOf(op, rate)
   rateOf(op, to)
   stepsOf(op, 'steps', steps)
-  return new Schedule((t, math) => wave(share(t, steps, math), rate, to, math))
+  const rising = checkInteger(
+    op,
+    `warmup as a whole number in [0, ${steps})`,
+    options.warmup ?? Math.floor(steps / 20),
+    0,
+    steps - 1
+  )
+  if (rising === 0) return new Schedule((t, math) => wave(share(t, steps, math), rate, to, math))
+  return new Schedule((t, math) => {
+    const rest = math.sub(t, math.minimum(t, rising))
+    const up = math.mul(math.add(t, 1), rate / (rising + 1))
+    return math.below(t, rising, up, wave(share(rest, steps - rising, math), rate, to, math))
+  })
 }
 
 /** `rate`, multiplied by `factor` (0.1 unless given) after every `every` steps. */

@@ -210,10 +210,10 @@ describe('schedules', () => {
   // Options as in scripts/golden-training.py.
   const schedules: Record<string, optim.Schedule> = {
     linear: optim.linear(0.5, { steps: 20, to: 0.05 }),
-    cosine: optim.cosine(0.5, { steps: 20, to: 0.01 }),
+    cosine: optim.cosine(0.5, { steps: 20, to: 0.01, warmup: 0 }),
     step: optim.step(0.5, { every: 7, factor: 0.3 }),
     oneCycle: optim.oneCycle(0.5, { steps: 31 }),
-    warmup: optim.warmup(optim.cosine(0.5, { steps: 20 }), { steps: 5, from: 0.05 })
+    warmup: optim.warmup(optim.cosine(0.5, { steps: 20, warmup: 0 }), { steps: 5, from: 0.05 })
   }
   for (const [name, schedule] of Object.entries(schedules)) {
     it(`${name} goes as PyTorch's`, async () => {
@@ -249,6 +249,12 @@ describe('schedules', () => {
   it('stay at their end', () => {
     assert.equal(optim.linear(1, { steps: 4 }).at(9), 0)
     assert.equal(optim.cosine(1, { steps: 4, to: 0.5 }).at(100), 0.5)
+    const rising = optim.cosine(1, { steps: 60 })
+    assert.deepEqual(
+      [0, 1, 2, 3].map((t) => rising.at(t)),
+      [0.25, 0.5, 0.75, 1]
+    )
+    assert.equal(rising.at(60), 0)
     assert.equal(optim.warmup(0.25, { steps: 4 }).at(50), 0.25)
     assert.equal(optim.warmup(0.25, { steps: 4 }).at(1), 0.0625)
   })
