@@ -6,11 +6,19 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "mutants_table.h"  // written by scripts/mutants.mjs: kMutants, kKernelMutants, gradientMutant
 #include "backend.h"
 
+namespace needletail {
+class Tensor;
+}
 namespace needletail::mutants {
+
+// Whether an expression of elementwise.def is one over tensors.
+template <class T>
+constexpr int isGraph = std::is_same_v<T, Tensor> ? 1 : 0;
 
 struct State {
   int active = -1;
@@ -87,6 +95,8 @@ inline std::unique_ptr<Prepared> spoilt(const Call& call, std::unique_ptr<Prepar
 
 }  // namespace needletail::mutants
 
+#define NT_MUTATE_DERIVATIVE(id, value, mutated)                                                     \
+  (needletail::mutants::chosen(id + needletail::mutants::isGraph<std::decay_t<decltype(value)>>) ? (mutated) : (value))
 #define NT_MUTATE(id, value, mutated) (needletail::mutants::chosen(id) ? (mutated) : (value))
 #define NT_UNLESS_MUTANT(id, failure) (needletail::mutants::chosen(id) ? void() : (failure))
 #endif

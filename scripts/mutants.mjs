@@ -57,11 +57,18 @@ function mutateRows(text, file) {
         const original = parts[at]
         parts[at] = `NT_MUTATE(${add({ kind: what, ...where, text: original })}, ${original}, ${mutated(original)})`
       }
+      // Two mutants: the derivative as a kernel, and as a graph of ops.
+      const mutateDerivative = (at) => {
+        const original = parts[at]
+        const id = add({ kind: 'derivative', ...where, text: `${original} (kernel)` })
+        add({ kind: 'derivative', ...where, text: `${original} (graph)` })
+        parts[at] = `NT_MUTATE_DERIVATIVE(${id}, ${original}, (${original}) + g * 0.25)`
+      }
       if (kind === 'TEST' || kind === 'COMPARE') mutate(2, 'kernel', (value) => `!(${value})`)
       else {
         mutate(2, 'kernel', (value) => `(${value}) + 1`)
-        mutate(3, 'derivative', (value) => `(${value}) + g * 0.25`)
-        if (kind === 'BINARY') mutate(4, 'derivative', (value) => `(${value}) + g * 0.25`)
+        mutateDerivative(3)
+        if (kind === 'BINARY') mutateDerivative(4)
       }
       return `${kind}(${parts.join(', ')})`
     })
@@ -111,12 +118,13 @@ for (const name of sources) {
   if (text !== original) writeFileSync(path, name.endsWith('.def') ? text : `#include "mutants.h"\n${text}`)
 }
 
-// Gradients of ops that are no rows: by input.
+// Gradients of ops that are no rows: by input, without and with a graph of their own.
 const gradientInputs = 4
 const gradientMutants = ops.map((op) => {
   const first = mutants.length
-  for (let i = 0; i < gradientInputs; i++)
-    add({ kind: 'derivative', op, file: 'native/autograd.cc', line: 0, text: `gradient of input ${i}` })
+  for (const graph of ['', ', with a graph'])
+    for (let i = 0; i < gradientInputs; i++)
+      add({ kind: 'derivative', op, file: 'native/autograd.cc', line: 0, text: `gradient of input ${i}${graph}` })
   return `if (std::strcmp(op, "${op}") == 0) return ${first};`
 })
 hook(
@@ -124,8 +132,8 @@ hook(
   /gradients = node->op->backward\([\s\S]*?;\n/,
   (statement) =>
     `${statement}      for (int k = 0; k < static_cast<int>(gradients.size()) && k < ${gradientInputs}; k++) {
-        const int id = mutants::gradientMutant(node->op->name);
-        if (id >= 0 && wanted[k] && gradients[k] && mutants::chosen(id + k)) gradients[k] = gradients[k] * 1.25 + 0.125;
+        const int id = mutants::gradientMutant(node->op->name) + (graph ? ${gradientInputs} : 0);
+        if (id >= ${gradientInputs} * graph && wanted[k] && gradients[k] && mutants::chosen(id + k)) gradients[k] = gradients[k] * 1.25 + 0.125;
       }\n`
 )
 hook(
@@ -145,7 +153,7 @@ const firstKernel = mutants.length
 for (const kernel of kernels)
   for (let i = 0; i < spoiltResults; i++)
     for (const place of ['the first element', ...dtypes.map((dtype) => `the last element (${dtype})`)])
-      add({ kind: 'kernel', op: '', file: `kernel ${kernel}`, line: 0, text: `result ${i}: ${place}` })
+      add({ kind: 'kernel', op: kernel, file: `kernel ${kernel}`, line: 0, text: `result ${i}: ${place}` })
 hook('native/device.cc', /make\(call\)/, 'mutants::spoilt(call, make(call))')
 hook('native/device.cc', /^#include "device.h"\n/m, '#include "device.h"\n#include "mutants.h"\n')
 

@@ -15,7 +15,7 @@ const started = Date.now()
 function run(ops, env) {
   return new Promise((done) => {
     const begin = Date.now()
-    const child = spawn(process.execPath, ['--import', 'tsx', 'test/ops/run.ts', ...ops], {
+    const child = spawn(process.execPath, ['js/test/ops/run.js', ...ops], {
       cwd: folder,
       env: { ...process.env, OMP_NUM_THREADS: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe']
@@ -73,6 +73,7 @@ await each(chosen, async (mutant) => {
       ? { code: 0, text: 'no test reaches it' }
       : await run(tests, { NEEDLETAIL_MUTANT: String(mutant.id) })
   results.push({ ...mutant, tests, caught: code !== 0, by: signal ? `signal ${signal}` : text.split('\n')[0] })
+  if (results.length % 100 === 0) console.error(`${results.length} of ${chosen.length} mutants met their tests`)
 })
 results.sort((a, b) => a.id - b.id)
 writeFileSync(join(folder, 'report.json'), JSON.stringify(results, null, 1))

@@ -254,6 +254,18 @@ export function binary(accepts: DTypes, options: Elementwise & { second?: [numbe
       { name: 'one tensor', call: () => functions[op]!(nt.zeros([2], { dtype: first })), message: /got undefined/ },
       { name: 'an object', call: () => functions[op]!(nt.zeros([2], { dtype: first }), {}), message: /got / }
     ]
+    if (accepted.includes('int32'))
+      errors.push({
+        name: 'half a number and integers',
+        call: () => functions[op]!(nt.zeros([2], { dtype: 'int32' }), 0.5),
+        message: /a number that int32 can hold, got 0\.5/
+      })
+    if (accepted.includes('uint8'))
+      errors.push({
+        name: 'a number too large',
+        call: () => functions[op]!(256, nt.zeros([2], { dtype: 'uint8' })),
+        message: /a number that uint8 can hold, got 256/
+      })
     if (accepted.length > 1)
       errors.push({
         name: 'two dtypes',

@@ -203,10 +203,10 @@ export function checksOf(op: string, { cases, errors }: OpCases): [string, () =>
     }
   }
   return [
+    ['refuses mistakes', () => errors.forEach((error) => named(error.name, () => refuses(op, error)))],
     ...Object.entries(checks).map(([title, check]): [string, () => void] => [
       title,
       () => cases.forEach((row) => named(row.name, () => check(op, row)))
-    ]),
-    ['refuses mistakes', () => errors.forEach((error) => named(error.name, () => refuses(op, error)))]
+    ])
   ]
 }

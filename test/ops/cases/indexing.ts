@@ -285,6 +285,11 @@ export const indexing = rows({
       { name: 'a scalar', call: () => nt.sort(nt.zeros([])), message: /no axis .*, got -1/ },
       { name: 'options that are none', call: () => nt.sort(x(), 0, 3 as never), message: /got 3/ },
       { name: 'an axis that is none', call: () => nt.sort(x(), 'x' as never), message: /got 'x'/ },
+      {
+        name: 'more elements than int32 counts',
+        call: () => nt.sort(nt.zeros([0, 2 ** 31]), 1),
+        message: /at most 2\^31 - 1 elements along the axis, got float32 \[0, 2147483648\]/
+      },
       ...raw('sort', ['half an axis', () => [x()], [0.5, 0], /got 0\.5/]),
       ...counts('sort', 1, [0, 0])
     ]

@@ -151,6 +151,11 @@ function arg(op: 'argmax' | 'argmin'): OpCases {
     cases: some.filter(({ name }) => !/axis \[/.test(name)),
     errors: [
       ...errors.filter(({ name }) => !['an axis twice'].includes(name)),
+      {
+        name: 'more elements than int32 counts',
+        call: () => f(nt.zeros([0, 2 ** 31]), 1),
+        message: /at most 2\^31 - 1 elements along the axis, got float32 \[0, 2147483648\]/
+      },
       { name: 'axes', call: () => f(nt.zeros([2, 3]), [0, 1] as never), message: /got \[0, 1\]/ }
     ]
   }

@@ -1,5 +1,6 @@
 // What lays values out anew: reshape, permute, slice, pad, concat, broadcasting; casts, ranges, assignment.
 import * as nt from '../../../lib/index.js'
+import { native } from '../../../lib/native.js'
 import { call } from '../../../lib/tensor.js'
 import { cases, every, given, input, rows, test, type Case, type OpCases } from '../case.js'
 import { counts, raw } from '../raw.js'
@@ -648,6 +649,11 @@ export const shape = rows({
         message: /without history, got /
       },
       { name: 'nothing', call: () => nt.assign(nt.zeros([2]), undefined as never), message: /got (undefined|nothing)/ },
+      {
+        name: 'a number as target',
+        call: () => native.binaryNumber(native.ops.indexOf('assign'), nt.zeros([2]).handle, 3, true),
+        message: /a tensor to assign to, got a number/
+      },
       ...counts('assign', 2)
     ]
   },
