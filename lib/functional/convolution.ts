@@ -3,7 +3,7 @@ import { checkInteger, checkWord, expected, quoted } from '../errors.js'
 import { call, Tensor, type FloatDType } from '../tensor.js'
 import { add, relu } from './elementwise.generated.js'
 import { reshape } from './shape.js'
-import { checkImages, heightOne, paddingOf, paddingOfHeightOne, pairOf } from './window.js'
+import { checkImages, heightOne, named, paddingOf, paddingOfHeightOne, pairOf } from './window.js'
 import type { Pair, WindowPadding, WindowPadding1d } from './window.js'
 
 interface Common {
@@ -60,14 +60,20 @@ function geometry(
   const extent = kernel.map((k, axis) => (k - 1) * dilations[axis]! + 1)
   const pads = paddingOf(op, padding, size, extent, strides)
   const along = (axis: 0 | 1): number[] => [strides[axis], ...pads[axis], dilations[axis]]
-  return { numbers: [...along(0), ...along(1), checkInteger(op, 'groups from 1', groups, 1)], stride: strides, pads, extent }
+  return {
+    numbers: [...along(0), ...along(1), checkInteger(op, 'groups from 1', groups, 1)],
+    stride: strides,
+    pads,
+    extent
+  }
 }
 
 function convolve(op: string, x: Tensor<any>, weights: Tensor<any>, options: ConvOptions): Tensor<any> {
   const { numbers } = geometry(op, x.shape.slice(1, 3), weights.shape.slice(1, 3), options)
   const bias = biasOf(op, options.bias)
   const inputs = bias === undefined ? [x, weights] : [x, weights, bias]
-  return call('conv2d', inputs, [...numbers, activationOf(op, options.activation) ? 1 : 0])
+  const all = [...numbers, activationOf(op, options.activation) ? 1 : 0]
+  return named(op, 'conv2d', () => call('conv2d', inputs, all))
 }
 
 /**
@@ -117,13 +123,14 @@ function transpose(op: string, x: Tensor<any>, weights: Tensor<any>, options: Co
     if (extra[axis]! >= stride[axis]!) {
       throw expected(op, `an outputPadding less than the stride ${stride[axis]}`, String(extra[axis]))
     }
-    const places = (x.shape[1 + axis]! - 1) * stride[axis]! + extent[axis]! - pads[axis]![0]! - pads[axis]![1]! + extra[axis]!
+    const places =
+      (x.shape[1 + axis]! - 1) * stride[axis]! + extent[axis]! - pads[axis]![0]! - pads[axis]![1]! + extra[axis]!
     if (places < 0) throw expected(op, 'a padding less than the result', String(pads[axis]))
     return places
   })
   const bias = biasOf(op, options.bias)
   const rectify = activationOf(op, options.activation)
-  let y = call('convolutionData', [x, weights], [...numbers, ...size])
+  let y = named(op, 'convolutionData', () => call('convolutionData', [x, weights], [...numbers, ...size]))
   if (bias !== undefined) {
     if (bias.rank !== 1 || bias.shape[0] !== y.shape[3]) throw expected(op, `a bias [${y.shape[3]}]`, bias.shape)
     y = add(y, bias)
@@ -156,6 +163,9 @@ export function convTranspose1d<D extends FloatDType>(
   checkImages(op, x, 3, '[n, length, channels]')
   checkImages(op, weights, 3, '[in, length, out / groups]')
   const { outputPadding = 0 } = options ?? {}
-  const wide = { ...ofHeightOne(op, options ?? {}), outputPadding: heightOne(op, 'an outputPadding from 0', outputPadding, 0, 0) }
+  const wide = {
+    ...ofHeightOne(op, options ?? {}),
+    outputPadding: heightOne(op, 'an outputPadding from 0', outputPadding, 0, 0)
+  }
   return dropHeight(transpose(op, addHeight(x), addHeight(weights), wide as ConvTransposeOptions))
 }

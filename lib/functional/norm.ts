@@ -4,6 +4,7 @@ import { call, callMany, Tensor, type FloatDType } from '../tensor.js'
 import { add, mul } from './elementwise.generated.js'
 import { full, ones, zeros } from './creation.js'
 import { permute, reshape } from './shape.js'
+import { named } from './window.js'
 
 export interface NormalisationOptions {
   /** What the normalised values are multiplied by; 1 unless given. */
@@ -36,7 +37,12 @@ function epsilonOf(op: string, options: NormalisationOptions): number {
   return checkNumber(op, 'an epsilon from 0', options.epsilon ?? 1e-5)
 }
 // Scale and offset of a shape, 1 and 0 where they are left out.
-function affineOf(op: string, options: NormalisationOptions, shape: readonly number[], dtype: FloatDType): [Tensor<any>, Tensor<any>] {
+function affineOf(
+  op: string,
+  options: NormalisationOptions,
+  shape: readonly number[],
+  dtype: FloatDType
+): [Tensor<any>, Tensor<any>] {
   const { scale = full(shape, 1, { dtype }), offset = full(shape, 0, { dtype }) } = options
   return [tensorOf(op, 'a scale', scale), tensorOf(op, 'an offset', offset)]
 }
@@ -62,7 +68,7 @@ export function batchNorm<D extends FloatDType>(x: Tensor<D>, options: BatchNorm
     tensorOf('batchNorm', 'a running variance', runningVariance ?? ones(shape))
   ]
   const numbers = [epsilonOf('batchNorm', options ?? {}), checkNumber('batchNorm', 'a momentum in [0, 1]', momentum)]
-  if (!training) return call('batchNormInference', inputs, numbers)
+  if (!training) return named('batchNorm', 'batchNormInference', () => call('batchNormInference', inputs, numbers))
   const [y, ...statistics] = callMany('batchNorm', inputs, numbers)
   for (const tensor of statistics) tensor.dispose() // the tape keeps them
   return y!
@@ -72,7 +78,8 @@ function layer(op: string, x: Tensor<any>, axes: number, options: NormalisationO
   const { scale, offset } = options
   const shape = x.shape.slice(x.rank - axes)
   const affine = scale === undefined && offset === undefined ? [] : affineOf(op, options, shape, x.dtype)
-  const [y, ...statistics] = callMany('layerNorm', [x, ...affine], [axes, epsilonOf(op, options)])
+  const numbers = [axes, epsilonOf(op, options)]
+  const [y, ...statistics] = named(op, 'layerNorm', () => callMany('layerNorm', [x, ...affine], numbers))
   for (const tensor of statistics) tensor.dispose() // the tape keeps them
   return y!
 }
@@ -93,7 +100,11 @@ export function layerNorm<D extends FloatDType>(x: Tensor<D>, options: LayerNorm
  * times scale plus offset, [channels] each.
  * @throws where x has fewer than two axes, or the groups don't divide the channels.
  */
-export function groupNorm<D extends FloatDType>(x: Tensor<D>, groups: number, options: NormalisationOptions = {}): Tensor<D> {
+export function groupNorm<D extends FloatDType>(
+  x: Tensor<D>,
+  groups: number,
+  options: NormalisationOptions = {}
+): Tensor<D> {
   const op = 'groupNorm'
   tensorOf(op, 'x', x)
   if (x.rank < 2) throw expected(op, 'a tensor of rank 2 or more ([n, ..., channels])', x.shape)

@@ -1,9 +1,10 @@
 // Pooling: what a window that slides over images [n, height, width, channels] comes to.
 import { expected, quoted } from '../errors.js'
-import { callMany, Tensor, type FloatDType } from '../tensor.js'
+import type { Tensor} from '../tensor.js';
+import { callMany, type FloatDType } from '../tensor.js'
 import { mean } from './reduce.js'
 import { reshape } from './shape.js'
-import { checkImages, heightOne, paddingOf, paddingOfHeightOne, pairOf } from './window.js'
+import { checkImages, heightOne, named, paddingOf, paddingOfHeightOne, pairOf } from './window.js'
 import type { Pair, WindowPadding, WindowPadding1d } from './window.js'
 
 export interface PoolOptions {
@@ -24,14 +25,21 @@ export interface AvgPool1dOptions extends Pool1dOptions {
   countPadding?: boolean | undefined
 }
 
-function pool(op: 'maxPool2d' | 'avgPool2d', caller: string, x: Tensor<any>, size: Pair, options: AvgPoolOptions): Tensor<any> {
+function pool(
+  op: 'maxPool2d' | 'avgPool2d',
+  caller: string,
+  x: Tensor<any>,
+  size: Pair,
+  options: AvgPoolOptions
+): Tensor<any> {
   const sizes = pairOf(caller, 'a window size from 1', size, 1)
   const { stride = sizes, padding = 'valid', countPadding = false } = options
   if (typeof countPadding !== 'boolean') throw expected(caller, 'countPadding as true or false', quoted(countPadding))
   const strides = pairOf(caller, 'a stride from 1', stride, 1)
   const pads = paddingOf(caller, padding, x.shape.slice(1, 3), sizes, strides)
   const along = (axis: 0 | 1): number[] => [sizes[axis], strides[axis], ...pads[axis]]
-  const [y, positions] = callMany(op, [x], [...along(0), ...along(1), countPadding ? 1 : 0])
+  const numbers = [...along(0), ...along(1), countPadding ? 1 : 0]
+  const [y, positions] = named(caller, op, () => callMany(op, [x], numbers))
   positions?.dispose() // the tape keeps them
   return y!
 }
@@ -42,23 +50,47 @@ function pool(op: 'maxPool2d' | 'avgPool2d', caller: string, x: Tensor<any>, siz
  * @throws where the window is larger than the padded image.
  */
 export function maxPool2d<D extends FloatDType>(x: Tensor<D>, size: Pair, options: PoolOptions = {}): Tensor<D> {
-  return pool('maxPool2d', 'maxPool2d', checkImages('maxPool2d', x, 4, '[n, height, width, channels]'), size, options ?? {})
+  return pool(
+    'maxPool2d',
+    'maxPool2d',
+    checkImages('maxPool2d', x, 4, '[n, height, width, channels]'),
+    size,
+    options ?? {}
+  )
 }
 
 /** The mean of the values in each window of images x [n, h, w, c]. See `maxPool2d` for the shape. */
 export function avgPool2d<D extends FloatDType>(x: Tensor<D>, size: Pair, options: AvgPoolOptions = {}): Tensor<D> {
-  return pool('avgPool2d', 'avgPool2d', checkImages('avgPool2d', x, 4, '[n, height, width, channels]'), size, options ?? {})
+  return pool(
+    'avgPool2d',
+    'avgPool2d',
+    checkImages('avgPool2d', x, 4, '[n, height, width, channels]'),
+    size,
+    options ?? {}
+  )
 }
 
-function pool1d(op: 'maxPool2d' | 'avgPool2d', caller: string, x: Tensor<any>, size: number, options: AvgPool1dOptions): Tensor<any> {
+function pool1d(
+  op: 'maxPool2d' | 'avgPool2d',
+  caller: string,
+  x: Tensor<any>,
+  size: number,
+  options: AvgPool1dOptions
+): Tensor<any> {
   checkImages(caller, x, 3, '[n, length, channels]')
   const { padding = 'valid', stride = size, ...rest } = options
   const [n, length, channels] = x.shape
-  const y = pool(op, caller, reshape(x, [n!, 1, length!, channels!]), heightOne(caller, 'a window size from 1', size, 1, 1), {
-    ...rest,
-    stride: heightOne(caller, 'a stride from 1', stride, 1, 1),
-    padding: paddingOfHeightOne(caller, padding)
-  })
+  const y = pool(
+    op,
+    caller,
+    reshape(x, [n!, 1, length!, channels!]),
+    heightOne(caller, 'a window size from 1', size, 1, 1),
+    {
+      ...rest,
+      stride: heightOne(caller, 'a stride from 1', stride, 1, 1),
+      padding: paddingOfHeightOne(caller, padding)
+    }
+  )
   return reshape(y, [n!, y.shape[2]!, channels!])
 }
 

@@ -1,6 +1,7 @@
 // Resizing images.
 import { checkWord, expected, quoted } from '../errors.js'
-import { call, Tensor, type DType } from '../tensor.js'
+import type { Tensor} from '../tensor.js';
+import { call, type DType } from '../tensor.js'
 import { checkImages, pairOf, type Pair } from './window.js'
 
 export interface ResizeOptions {
@@ -20,5 +21,9 @@ export function resize<D extends DType>(x: Tensor<D>, size: Pair, options: Resiz
   const { method = 'bilinear', alignCorners = false } = options ?? {}
   checkWord('resize', 'a method', method, ['bilinear', 'nearest'])
   if (typeof alignCorners !== 'boolean') throw expected('resize', 'alignCorners as true or false', quoted(alignCorners))
-  return call('resize', [x], [...pairOf('resize', 'a size from 1', size, 1), method === 'bilinear' ? 1 : 0, alignCorners ? 1 : 0])
+  return call(
+    'resize',
+    [x],
+    [...pairOf('resize', 'a size from 1', size, 1), method === 'bilinear' ? 1 : 0, alignCorners ? 1 : 0]
+  )
 }

@@ -22,6 +22,20 @@ export function checkImages(op: string, x: unknown, rank: number, axes: string):
   return x
 }
 
+/** @internal Runs what calls the native op `native` for `op`: errors name the function that the user called. */
+export function named<T>(op: string, native: string, f: () => T): T {
+  try {
+    return f()
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith(`${native}: `)) {
+      const { message, stack } = error
+      error.message = op + message.slice(native.length)
+      if (stack !== undefined) error.stack = stack.replace(message, () => error.message)
+    }
+    throw error
+  }
+}
+
 /** @internal [height, width]. */
 export function pairOf(op: string, what: string, value: unknown, low: number): [number, number] {
   if (Array.isArray(value)) {
@@ -40,7 +54,8 @@ export function heightOne(op: string, what: string, value: unknown, low: number,
 export function paddingOfHeightOne(op: string, padding: unknown): WindowPadding {
   if (padding === 'same' || padding === 'valid') return padding
   const sides: readonly unknown[] = Array.isArray(padding) ? padding : [padding, padding]
-  if (sides.length !== 2) throw expected(op, `a padding of 'same', 'valid', a number or [before, after]`, quoted(padding))
+  if (sides.length !== 2)
+    throw expected(op, `a padding of 'same', 'valid', a number or [before, after]`, quoted(padding))
   const side = (value: unknown): number => checkInteger(op, 'a padding from 0', value, 0, limit)
   return [
     [0, 0],
@@ -58,7 +73,11 @@ export function paddingOf(
 ): [[number, number], [number, number]] {
   if (typeof padding === 'string') {
     checkWord(op, `a padding`, padding, ['same', 'valid'])
-    if (padding === 'valid') return [[0, 0], [0, 0]]
+    if (padding === 'valid')
+      return [
+        [0, 0],
+        [0, 0]
+      ]
     const sides = (axis: 0 | 1): [number, number] => {
       const places = Math.ceil(size[axis]! / stride[axis]!)
       const total = Math.max(0, (places - 1) * stride[axis]! + extent[axis]! - size[axis]!)
@@ -69,5 +88,9 @@ export function paddingOf(
   const sides = (value: unknown): [number, number] => pairOf(op, 'a padding from 0', value, 0)
   if (Array.isArray(padding) && padding.length === 2) return [sides(padding[0]), sides(padding[1])]
   if (typeof padding === 'number') return [sides(padding), sides(padding)]
-  throw expected(op, `a padding of 'same', 'valid', a number, [height, width] or [[top, bottom], [left, right]]`, quoted(padding))
+  throw expected(
+    op,
+    `a padding of 'same', 'valid', a number, [height, width] or [[top, bottom], [left, right]]`,
+    quoted(padding)
+  )
 }

@@ -1,6 +1,11 @@
 // Chooses how a convolution is computed.
 #include "cpu/convolution.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "cpu/dtype.h"
+
 namespace needletail {
 
 namespace {
@@ -8,13 +13,74 @@ namespace {
 // A library's primitive costs some microseconds to start, and the team of threads more: small work is done in place.
 constexpr double kSmallProducts = 5e5;
 
-std::unique_ptr<Prepared> prepare(const Call& call) {
-  const ConvolutionShape shape(call);
+std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
   if (shape.products() >= kSmallProducts) {
     if (auto prepared = convolutionByWinograd(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   return convolutionByLoops(shape);
+}
+
+// Half types where the processor doesn't compute with them: in float32, all operands converted before and the results
+// after.
+struct ConvertedConvolution final : Prepared {
+  DType dtype;
+  std::unique_ptr<Prepared> inner;
+  int inputs;
+  std::vector<int64_t> elements;  // of each buffer
+  std::vector<size_t> offsets;  // of its float32 copy in scratch memory, in bytes
+
+  ConvertedConvolution(const Call& call, ConvolutionShape shape)
+      : dtype(shape.dtype), inputs(static_cast<int>(call.in.size())) {
+    shape.dtype = DType::float32;
+    inner = prepareFloat32(shape);
+    workspace = (inner->workspace + 63) / 64 * 64;
+    int64_t total = 0;
+    auto place = [&](const Spec& spec) {
+      elements.push_back(spec.elements());
+      offsets.push_back(workspace);
+      workspace += (spec.elements() * sizeof(float) + 63) / 64 * 64;
+      total += spec.elements();
+    };
+    for (const Spec& spec : call.in) place(spec);
+    for (const Spec& spec : call.out) place(spec);
+    cost = inner->cost + static_cast<double>(total) * 0.3;
+    threadBound = inner->threadBound || worthParallel(cost);
+  }
+
+  void run(Stream& stream, void* const* buffers) override {
+    SmallVector<void*, 8> copies;
+    for (size_t offset : offsets) copies.push_back(static_cast<char*>(stream.workspace) + offset);
+    for (int i = 0; i < inputs; i++) {
+      each(elements[i], [&](int64_t first, int64_t n) {
+        halfToFloat(dtype, static_cast<const uint16_t*>(buffers[i]) + first, static_cast<float*>(copies[i]) + first, n);
+      });
+    }
+    inner->run(stream, copies.data());
+    for (size_t i = inputs; i < elements.size(); i++) {
+      each(elements[i], [&](int64_t first, int64_t n) {
+        floatToHalf(dtype, static_cast<const float*>(copies[i]) + first, static_cast<uint16_t*>(buffers[i]) + first, n);
+      });
+    }
+  }
+  // Parts of n elements, by the team where there is one.
+  template <class F>
+  void each(int64_t n, F f) const {
+    const int parts = threadBound && worthParallel(static_cast<double>(n) * 0.3) ? threads() : 1;
+#pragma omp parallel for schedule(static) num_threads(parts) if (parts > 1)
+    for (int part = 0; part < parts; part++) f(n * part / parts, n * (part + 1) / parts - n * part / parts);
+  }
+};
+
+std::unique_ptr<Prepared> prepare(const Call& call) {
+  const ConvolutionShape shape(call);
+  if (!isFloat(shape.dtype) || shape.params.epilogue.residual || shape.params.epilogue.activation == Activation::gelu)
+    return nullptr;
+  if (shape.dtype == DType::float32) return prepareFloat32(shape);
+  if (shape.products() >= kSmallProducts) {
+    if (auto prepared = convolutionByOneDnn(shape)) return prepared;
+  }
+  return std::make_unique<ConvertedConvolution>(call, shape);
 }
 
 }  // namespace

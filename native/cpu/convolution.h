@@ -15,7 +15,9 @@ struct ConvolutionShape {
   int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer;  // inner, outer: channels of a group
   explicit ConvolutionShape(const Call& call) : kernel(call.kernel), params(read<Convolution>(call.params)) {
     // x, weights, y by kernel: (in 0, in 1, out 0), (out 0, in 1, in 0), (in 1, out 0, in 0).
-    const Spec& first = kernel == Kernel::convolution ? call.in[0] : kernel == Kernel::convolutionData ? call.out[0] : call.in[1];
+    const Spec& first = kernel == Kernel::convolution       ? call.in[0]
+                        : kernel == Kernel::convolutionData ? call.out[0]
+                                                            : call.in[1];
     const Spec& weights = kernel == Kernel::convolutionWeights ? call.out[0] : call.in[1];
     const Spec& last = kernel == Kernel::convolution ? call.out[0] : call.in[0];
     dtype = first.dtype;
@@ -29,7 +31,7 @@ struct ConvolutionShape {
   double products() const { return static_cast<double>(n) * oh * ow * o * kh * kw * inner; }
 };
 
-// Any shape and dtype: patches laid out as a matrix, and a matrix product.
+// Any shape, float32: patches laid out as a matrix, and a matrix product.
 std::unique_ptr<Prepared> convolutionByLoops(const ConvolutionShape& shape);
 // Winograd's algorithm; null where it doesn't apply (only 3x3 of stride 1 over float32) or would not pay.
 std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& shape);

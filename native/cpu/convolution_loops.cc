@@ -1,11 +1,10 @@
-// Convolutions of any shape and dtype: the patches of some places are laid out as a matrix [places, kh * kw * inner], and the
+// Convolutions of any shape: the patches of some places are laid out as a matrix [places, kh * kw * inner], and the
 // rest is a matrix product with the weights, which lie as [o, kh * kw * inner] already.
 #include <omp.h>
 
 #include <algorithm>
 
 #include "cpu/convolution.h"
-#include "cpu/dtype.h"
 #include "cpu/isa/product.h"
 
 namespace needletail {
@@ -14,13 +13,12 @@ namespace {
 
 using Product = decltype(productForIsa());
 
-template <class T>
 struct LoopConvolution final : Prepared {
   ConvolutionShape s;
   Product product = productForIsa();
   int team = 1;
-  int64_t patch, tile;          // floats of a patch; places that are laid out at a time
-  size_t shared, own;           // floats of scratch memory: of all, of each thread
+  int64_t patch, tile;  // floats of a patch; places that are laid out at a time
+  size_t shared, own;  // floats of scratch memory: of all, of each thread
 
   explicit LoopConvolution(const ConvolutionShape& shape) : s(shape), patch(s.kh * s.kw * s.inner) {
     cost = 200 + s.products() * 0.05 + static_cast<double>(s.n * s.h * s.w * s.c + s.n * s.oh * s.ow * s.o) * 0.5;
@@ -29,16 +27,15 @@ struct LoopConvolution final : Prepared {
     tile = std::clamp<int64_t>((1 << 17) / std::max<int64_t>(patch, 1), 8, 240);
     tile = std::min(tile, std::max<int64_t>(s.oh * s.ow, 1));
     const int64_t weights = s.o * patch;
-    shared = round(weights);
+    shared = s.kernel == Kernel::convolution ? round(weights) : 0;
     own = round(tile * patch) + round(tile * s.outer);
-    if (s.kernel == Kernel::convolutionWeights) shared = 0, own += round(weights) + round(s.o);
-    if (s.kernel == Kernel::convolutionData) own += round(s.h * s.w * s.c);
+    if (s.kernel == Kernel::convolutionWeights) own += round(weights) + round(s.o);
     workspace = (shared + own * team) * sizeof(float);
   }
   static size_t round(int64_t n) { return static_cast<size_t>((n + 15) / 16 * 16); }
 
   // Places [first, first + count) of an image: where each touches the image, its channels of group g, zeros outside.
-  // f(floats of the patch, image offset or -1, number of floats).
+  // f(offset in the laid out patches, offset in the image or -1), for `inner` floats each.
   template <class F>
   void walk(int64_t first, int64_t count, int64_t g, F f) const {
     const Convolution& p = s.params;
@@ -54,25 +51,27 @@ struct LoopConvolution final : Prepared {
       }
     }
   }
-  void layOut(const T* image, int64_t first, int64_t count, int64_t g, float* columns) const {
+  void layOut(const float* image, int64_t first, int64_t count, int64_t g, float* columns) const {
     walk(first, count, g, [&](int64_t to, int64_t from) {
-      if (from < 0) std::fill_n(columns + to, s.inner, 0.0f);
-      else for (int64_t c = 0; c < s.inner; c++) columns[to + c] = static_cast<float>(image[from + c]);
+      if (from < 0)
+        std::fill_n(columns + to, s.inner, 0.0f);
+      else
+        std::copy_n(image + from, s.inner, columns + to);
     });
   }
   // Channels of group g of places [first, first + count), as floats [count, outer].
-  void take(const T* image, int64_t first, int64_t count, int64_t g, float* to) const {
+  void take(const float* image, int64_t first, int64_t count, int64_t g, float* to) const {
     for (int64_t q = 0; q < count; q++) {
-      const T* from = image + (first + q) * s.o + g * s.outer;
-      for (int64_t k = 0; k < s.outer; k++) to[q * s.outer + k] = static_cast<float>(from[k]);
+      const float* from = image + (first + q) * s.o + g * s.outer;
+      std::copy_n(from, s.outer, to + q * s.outer);
     }
   }
 
-  void forward(const T* x, const T* weights, const T* bias, T* y, float* scratch) const {
+  void forward(const float* x, const float* weights, const float* bias, float* y, float* scratch) const {
     // Transposed weights of each group: [patch, outer].
     for (int64_t k = 0; k < s.o; k++) {
       float* to = scratch + k / s.outer * s.outer * patch + k % s.outer;
-      for (int64_t l = 0; l < patch; l++) to[l * s.outer] = static_cast<float>(weights[k * patch + l]);
+      for (int64_t l = 0; l < patch; l++) to[l * s.outer] = weights[k * patch + l];
     }
     const int64_t places = s.oh * s.ow, tiles = (places + tile - 1) / tile;
 #pragma omp parallel num_threads(team) if (team > 1)
@@ -84,13 +83,14 @@ struct LoopConvolution final : Prepared {
         const int64_t image = t / tiles, first = t % tiles * tile, count = std::min(tile, places - first);
         for (int64_t g = 0; g < s.params.groups; g++) {
           layOut(x + image * s.h * s.w * s.c, first, count, g, columns);
-          product(count, s.outer, patch, columns, patch, 1, scratch + g * s.outer * patch, s.outer, result, s.outer, false);
+          product(count, s.outer, patch, columns, patch, 1, scratch + g * s.outer * patch, s.outer, result, s.outer,
+                  false);
           for (int64_t q = 0; q < count; q++) {
-            T* to = y + (image * places + first + q) * s.o + g * s.outer;
+            float* to = y + (image * places + first + q) * s.o + g * s.outer;
             for (int64_t k = 0; k < s.outer; k++) {
-              float v = result[q * s.outer + k] + (bias ? static_cast<float>(bias[g * s.outer + k]) : 0.0f);
+              float v = result[q * s.outer + k] + (bias ? bias[g * s.outer + k] : 0.0f);
               if (s.relu()) v = v < 0 ? 0 : v;
-              to[k] = T(v);
+              to[k] = v;
             }
           }
         }
@@ -98,30 +98,29 @@ struct LoopConvolution final : Prepared {
     }
   }
 
-  void data(const T* gradient, const T* weights, T* dx, float* scratch) const {
-    for (int64_t l = 0; l < s.o * patch; l++) scratch[l] = static_cast<float>(weights[l]);
+  void data(const float* gradient, const float* weights, float* dx, float* scratch) const {
     const int64_t places = s.oh * s.ow, pixels = s.h * s.w * s.c;
 #pragma omp parallel for schedule(static) num_threads(team) if (team > 1)
     for (int64_t image = 0; image < s.n; image++) {
       float* columns = scratch + shared + own * omp_get_thread_num();
       float* from = columns + round(tile * patch);
-      float* sum = from + round(tile * s.outer);
+      float* sum = dx + image * pixels;
       std::fill_n(sum, pixels, 0.0f);
       for (int64_t first = 0; first < places; first += tile) {
         const int64_t count = std::min(tile, places - first);
         for (int64_t g = 0; g < s.params.groups; g++) {
           take(gradient + image * places * s.o, first, count, g, from);
-          product(count, patch, s.outer, from, s.outer, 1, scratch + g * s.outer * patch, patch, columns, patch, false);
+          product(count, patch, s.outer, from, s.outer, 1, weights + g * s.outer * patch, patch, columns, patch, false);
           walk(first, count, g, [&](int64_t column, int64_t to) {
-            if (to >= 0) for (int64_t c = 0; c < s.inner; c++) sum[to + c] += columns[column + c];
+            if (to >= 0)
+              for (int64_t c = 0; c < s.inner; c++) sum[to + c] += columns[column + c];
           });
         }
       }
-      for (int64_t i = 0; i < pixels; i++) dx[image * pixels + i] = T(sum[i]);
     }
   }
 
-  void weights(const T* gradient, const T* x, T* dw, T* db, float* scratch) const {
+  void weights(const float* gradient, const float* x, float* dw, float* db, float* scratch) const {
     const int64_t places = s.oh * s.ow, count = s.o * patch;
     // Thread t sums up its own images; the sums are added in the threads' order.
     int started = 1;
@@ -142,7 +141,8 @@ struct LoopConvolution final : Prepared {
           for (int64_t g = 0; g < s.params.groups; g++) {
             take(gradient + image * places * s.o, first, tileCount, g, from);
             layOut(x + image * s.h * s.w * s.c, first, tileCount, g, columns);
-            product(s.outer, patch, tileCount, from, 1, s.outer, columns, patch, sum + g * s.outer * patch, patch, true);
+            product(s.outer, patch, tileCount, from, 1, s.outer, columns, patch, sum + g * s.outer * patch, patch,
+                    true);
             if (!db) continue;
             for (int64_t q = 0; q < tileCount; q++) {
               for (int64_t k = 0; k < s.outer; k++) biasSum[g * s.outer + k] += from[q * s.outer + k];
@@ -155,15 +155,16 @@ struct LoopConvolution final : Prepared {
     auto total = [&](size_t offset) {
       float v = 0;
       for (int t = 0; t < started; t++) v += scratch[own * t + offset];
-      return T(v);
+      return v;
     };
     for (int64_t i = 0; i < count; i++) dw[i] = total(sums + i);
-    if (db) for (int64_t k = 0; k < s.o; k++) db[k] = total(sums + round(count) + k);
+    if (db)
+      for (int64_t k = 0; k < s.o; k++) db[k] = total(sums + round(count) + k);
   }
 
   void run(Stream& stream, void* const* buffers) override {
-    auto in = [&](int i) { return static_cast<const T*>(buffers[i]); };
-    auto out = [&](int i) { return static_cast<T*>(buffers[i]); };
+    auto in = [&](int i) { return static_cast<const float*>(buffers[i]); };
+    auto out = [&](int i) { return static_cast<float*>(buffers[i]); };
     float* scratch = static_cast<float*>(stream.workspace);
     if (s.kernel == Kernel::convolution) {
       forward(in(0), in(1), s.hasBias() ? in(2) : nullptr, out(s.hasBias() ? 3 : 2), scratch);
@@ -178,12 +179,7 @@ struct LoopConvolution final : Prepared {
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByLoops(const ConvolutionShape& shape) {
-  switch (shape.dtype) {
-    case DType::float32: return std::make_unique<LoopConvolution<float>>(shape);
-    case DType::bfloat16: return std::make_unique<LoopConvolution<BFloat16>>(shape);
-    case DType::float16: return std::make_unique<LoopConvolution<Float16>>(shape);
-    default: return nullptr;
-  }
+  return std::make_unique<LoopConvolution>(shape);
 }
 
 }  // namespace needletail

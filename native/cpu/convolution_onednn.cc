@@ -1,5 +1,5 @@
-// Convolutions by oneDNN: images stay in their plain layout; weights are brought into the layout that the primitive prefers
-// on each call (they are small), in scratch memory.
+// Convolutions by oneDNN: images stay in their plain layout; weights are brought into the layout that the primitive
+// prefers on each call (they are small), in scratch memory.
 #include <unordered_map>
 
 #include "cpu/convolution.h"
@@ -12,7 +12,9 @@ namespace {
 using namespace onednn;
 using Dims = Memory::dims;
 
-Memory::data_type typeOf(DType dtype) { return dtype == DType::bfloat16 ? Memory::data_type::bf16 : Memory::data_type::f32; }
+Memory::data_type typeOf(DType dtype) {
+  return dtype == DType::bfloat16 ? Memory::data_type::bf16 : Memory::data_type::f32;
+}
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 struct OneDnnConvolution final : Prepared {
@@ -20,11 +22,11 @@ struct OneDnnConvolution final : Prepared {
   std::unordered_map<int, Memory> arguments;
   // Which buffer of the call is which argument (0: no argument).
   int buffers[4] = {0, 0, 0, 0};
-  int weightsBuffer = -1;          // set where the weights need another layout
-  dnnl::reorder reorder;           // into the primitive's layout, or, for a gradient, out of it
+  int weightsBuffer = -1;  // set where the weights need another layout
+  dnnl::reorder reorder;  // into the primitive's layout, or, for a gradient, out of it
   Memory plainWeights, weights, scratchpad;
   int weightsArgument = 0;
-  bool gradient = false;           // the weights are a result
+  bool gradient = false;  // the weights are a result
   size_t scratchpadOffset = 0;
 
   void run(Stream& stream, void* const* memory) override {
@@ -96,10 +98,12 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
     forwardAttributes.set_post_ops(ops);
   }
   auto forward = describe<dnnl::convolution_forward>(
-      forwardAttributes, s.kernel == Kernel::convolution ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training,
-      direct, x, any, bias, y, stride, dilation, low, high);
+      forwardAttributes,
+      s.kernel == Kernel::convolution ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training, direct,
+      x, any, bias, y, stride, dilation, low, high);
   if (s.kernel == Kernel::convolution) {
-    while (!usable(forward)) if (!forward.get(true) || !forward.next_impl()) return nullptr;
+    while (!usable(forward))
+      if (!forward.get(true) || !forward.next_impl()) return nullptr;
     made->bind(0, DNNL_ARG_SRC, x);
     made->bindWeights(1, DNNL_ARG_WEIGHTS, plain, forward.weights_desc());
     if (s.hasBias()) made->bind(2, DNNL_ARG_BIAS, bias);
@@ -109,8 +113,10 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
   } else if (!forward.get(true)) {
     return nullptr;  // the gradients need its description as a hint, whatever implements it
   } else if (s.kernel == Kernel::convolutionData) {
-    auto data = describeBackward<dnnl::convolution_backward_data>(attributes(), forward, direct, x, any, y, stride, dilation, low, high);
-    while (!usable(data)) if (!data.get(true) || !data.next_impl()) return nullptr;
+    auto data = describeBackward<dnnl::convolution_backward_data>(attributes(), forward, direct, x, any, y, stride,
+                                                                  dilation, low, high);
+    while (!usable(data))
+      if (!data.get(true) || !data.next_impl()) return nullptr;
     made->bind(0, DNNL_ARG_DIFF_DST, y);
     made->bindWeights(1, DNNL_ARG_WEIGHTS, plain, data.weights_desc());
     made->bind(2, DNNL_ARG_DIFF_SRC, x);
@@ -118,9 +124,10 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
     made->finish(data.scratchpad_desc());
   } else {
     made->gradient = true;
-    auto weights = describeBackward<dnnl::convolution_backward_weights>(attributes(), forward, direct, x, any, bias, y, stride,
-                                                                        dilation, low, high);
-    while (!usable(weights)) if (!weights.get(true) || !weights.next_impl()) return nullptr;
+    auto weights = describeBackward<dnnl::convolution_backward_weights>(attributes(), forward, direct, x, any, bias, y,
+                                                                        stride, dilation, low, high);
+    while (!usable(weights))
+      if (!weights.get(true) || !weights.next_impl()) return nullptr;
     made->bind(0, DNNL_ARG_DIFF_DST, y);
     made->bind(1, DNNL_ARG_SRC, x);
     made->bindWeights(2, DNNL_ARG_DIFF_WEIGHTS, plain, weights.diff_weights_desc());

@@ -1,5 +1,5 @@
-// Batch and layer normalisation. Sums are added up in double across blocks of rows; threads take their own rows, and their sums
-// are added in the threads' order.
+// Batch and layer normalisation. Sums are added up in double across blocks of rows; threads take their own rows, and
+// their sums are added in the threads' order.
 #include <omp.h>
 
 #include <algorithm>
@@ -59,9 +59,11 @@ struct BatchNormRun final : Prepared {
   bool gradient;
 
   BatchNormRun(const Call& call, bool gradient)
-      : p(read<BatchNorm>(call.params)), dtype(call.in[0].dtype),
+      : p(read<BatchNorm>(call.params)),
+        dtype(call.in[0].dtype),
         rows(call.in[0].shape.product(0, call.in[0].shape.rank() - 1), call.in[0].shape.fromEnd(1), costOf(call)),
-        channels(call.in[0].shape.fromEnd(1)), gradient(gradient) {
+        channels(call.in[0].shape.fromEnd(1)),
+        gradient(gradient) {
     cost = costOf(call);
     threadBound = rows.team > 1;
     rowBytes = aligned(channels * 4);
@@ -94,13 +96,16 @@ struct BatchNormRun final : Prepared {
 
   void run(Stream& stream, void* const* buffers) override {
     const Space space{static_cast<char*>(stream.workspace), *this};
-    if (gradient) backward(space, buffers);
-    else forward(space, buffers);
+    if (gradient)
+      backward(space, buffers);
+    else
+      forward(space, buffers);
   }
 
   void forward(const Space& space, void* const* buffers) {
     const void* x = buffers[0];
-    const float *scale = floats(dtype, buffers[1], 0, channels, space.row(0)), *offset = floats(dtype, buffers[2], 0, channels, space.row(1));
+    const float *scale = floats(dtype, buffers[1], 0, channels, space.row(0)),
+                *offset = floats(dtype, buffers[2], 0, channels, space.row(1));
     float *factor = space.row(2), *mean = space.row(3);
     if (p.training) {
       float *savedMean = static_cast<float*>(buffers[6]), *inverse = static_cast<float*>(buffers[7]);
@@ -112,13 +117,15 @@ struct BatchNormRun final : Prepared {
         space.clear();
         rows.each([&](int thread, int64_t first, int64_t n) {
           const float* values = floats(dtype, x, first * channels, n * channels, space.chunk(thread, 0));
-          moments(n, channels, values, pass ? mean : nullptr, space.sums(thread, 0), pass ? space.sums(thread, 1) : nullptr);
+          moments(n, channels, values, pass ? mean : nullptr, space.sums(thread, 0),
+                  pass ? space.sums(thread, 1) : nullptr);
         });
         for (int64_t c = 0; c < channels; c++) {
           const double first = space.total(0, c) / count;
           if (pass == 0) {
             mean[c] = savedMean[c] = static_cast<float>(first);
-            if (rows.rows > 0) runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * first);
+            if (rows.rows > 0)
+              runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * first);
             continue;
           }
           // About the mean as a float: what that differs by is taken back.
@@ -126,11 +133,13 @@ struct BatchNormRun final : Prepared {
           inverse[c] = static_cast<float>(1 / std::sqrt(variance + p.epsilon));
           factor[c] = inverse[c] * scale[c];
           const double unbiased = variance * count / std::max(count - 1, 1.0);
-          if (rows.rows > 0) runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
+          if (rows.rows > 0)
+            runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
         }
       }
     } else {
-      const float *runningMean = static_cast<const float*>(buffers[3]), *runningVariance = static_cast<const float*>(buffers[4]);
+      const float *runningMean = static_cast<const float*>(buffers[3]),
+                  *runningVariance = static_cast<const float*>(buffers[4]);
       for (int64_t c = 0; c < channels; c++) {
         mean[c] = runningMean[c];
         factor[c] = scale[c] / std::sqrt(runningVariance[c] + static_cast<float>(p.epsilon));
@@ -147,15 +156,16 @@ struct BatchNormRun final : Prepared {
 
   void backward(const Space& space, void* const* buffers) {
     const void *g = buffers[0], *x = buffers[1];
-    const float *scale = floats(dtype, buffers[2], 0, channels, space.row(0));
+    const float* scale = floats(dtype, buffers[2], 0, channels, space.row(0));
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     float *factor = space.row(1), *meanG = space.row(2), *meanGH = space.row(3), *sum = space.row(4);
     const auto products = channelProductsForIsa();
     space.clear();
     rows.each([&](int thread, int64_t first, int64_t n) {
       const int64_t at = first * channels, count = n * channels;
-      products(n, channels, floats(dtype, g, at, count, space.chunk(thread, 0)), floats(dtype, x, at, count, space.chunk(thread, 1)),
-               mean, inverse, space.sums(thread, 0), space.sums(thread, 1));
+      products(n, channels, floats(dtype, g, at, count, space.chunk(thread, 0)),
+               floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, space.sums(thread, 0),
+               space.sums(thread, 1));
     });
     const double share = 1 / static_cast<double>(std::max<int64_t>(rows.rows, 1));
     for (int output = 0; output < 2; output++) {  // dscale, then doffset
@@ -173,7 +183,8 @@ struct BatchNormRun final : Prepared {
       const int64_t at = first * channels, count = n * channels;
       const float* values = floats(dtype, g, at, count, space.chunk(thread, 0));
       float* dx = target(dtype, buffers[5], at, space.chunk(thread, 0));
-      gradient(n, channels, values, floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, factor, meanG, meanGH, dx);
+      gradient(n, channels, values, floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, factor, meanG,
+               meanGH, dx);
       finish(dtype, buffers[5], at, count, dx);
     });
   }
@@ -188,8 +199,11 @@ struct LayerNormRun final : Prepared {
   bool gradient;
 
   LayerNormRun(const Call& call, bool gradient)
-      : p(read<LayerNorm>(call.params)), dtype(call.in[0].dtype), n(inner(call)),
-        rows(call.in[0].shape.product(0, call.in[0].shape.rank() - p.axes), n, costOf(call)), gradient(gradient) {
+      : p(read<LayerNorm>(call.params)),
+        dtype(call.in[0].dtype),
+        n(inner(call)),
+        rows(call.in[0].shape.product(0, call.in[0].shape.rank() - p.axes), n, costOf(call)),
+        gradient(gradient) {
     cost = costOf(call);
     threadBound = rows.team > 1;
     rowBytes = aligned(n * 4);
@@ -203,12 +217,18 @@ struct LayerNormRun final : Prepared {
   }
   static double costOf(const Call& call) { return 500 + static_cast<double>(call.in[0].elements()) * 1.0; }
 
-  char* mine(Stream& stream, int thread) const { return static_cast<char*>(stream.workspace) + 2 * rowBytes + own * thread; }
-  float* row(Stream& stream, int i) const { return reinterpret_cast<float*>(static_cast<char*>(stream.workspace) + rowBytes * i); }
+  char* mine(Stream& stream, int thread) const {
+    return static_cast<char*>(stream.workspace) + 2 * rowBytes + own * thread;
+  }
+  float* row(Stream& stream, int i) const {
+    return reinterpret_cast<float*>(static_cast<char*>(stream.workspace) + rowBytes * i);
+  }
 
   void run(Stream& stream, void* const* buffers) override {
-    if (gradient) backward(stream, buffers);
-    else forward(stream, buffers);
+    if (gradient)
+      backward(stream, buffers);
+    else
+      forward(stream, buffers);
   }
 
   void forward(Stream& stream, void* const* buffers) {
@@ -237,14 +257,18 @@ struct LayerNormRun final : Prepared {
     const float *means = static_cast<const float*>(buffers[2]), *inverses = static_cast<const float*>(buffers[3]);
     const float* scale = p.affine ? floats(dtype, buffers[4], 0, n, row(stream, 0)) : nullptr;
     void* const* out = buffers + (p.affine ? 5 : 4);
-    auto sums = [&](int thread, int i) { return reinterpret_cast<double*>(mine(stream, thread) + 2 * rowBytes + sumBytes * i); };
-    if (p.affine) for (int t = 0; t < rows.team; t++) std::fill_n(sums(t, 0), 2 * sumBytes / 8, 0.0);
+    auto sums = [&](int thread, int i) {
+      return reinterpret_cast<double*>(mine(stream, thread) + 2 * rowBytes + sumBytes * i);
+    };
+    if (p.affine)
+      for (int t = 0; t < rows.team; t++) std::fill_n(sums(t, 0), 2 * sumBytes / 8, 0.0);
     const auto gradient = rowGradientForIsa();
     const auto scaleGradient = rowScaleGradientForIsa();
     rows.each([&](int thread, int64_t first, int64_t count) {
       float *scratchG = reinterpret_cast<float*>(mine(stream, thread)), *scratchX = scratchG + rowBytes / 4;
       for (int64_t r = first; r < first + count; r++) {
-        const float *g = floats(dtype, buffers[0], r * n, n, scratchG), *x = floats(dtype, buffers[1], r * n, n, scratchX);
+        const float *g = floats(dtype, buffers[0], r * n, n, scratchG),
+                    *x = floats(dtype, buffers[1], r * n, n, scratchX);
         if (p.affine) scaleGradient(n, g, x, means[r], inverses[r], sums(thread, 0), sums(thread, 1));
         float* dx = target(dtype, out[0], r * n, scratchG);
         gradient(n, g, x, means[r], inverses[r], scale, dx);

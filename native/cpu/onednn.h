@@ -21,16 +21,17 @@ inline dnnl::stream& stream() {
   return made;
 }
 
-// oneDNN 2.x describes an operation and then looks for an implementation; 3.x does both at once. An empty result (get(true) is
-// null): none was found. Scratch memory is the caller's (pd.scratchpad_desc()), so that running allocates nothing.
-// A primitive is made for as many threads as this thread's OpenMP would start: call useThreads first.
+// oneDNN 2.x describes an operation and then looks for an implementation; 3.x does both at once. An empty result
+// (get(true) is null): none was found. Scratch memory is the caller's (pd.scratchpad_desc()), so that running allocates
+// nothing. A primitive is made for as many threads as this thread's OpenMP would start: call useThreads first.
 #if DNNL_VERSION_MAJOR >= 3
 template <class Primitive, class... Args>
 typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attr, const Args&... args) {
   return typename Primitive::primitive_desc(engine(), args..., attr, true);
 }
 template <class Primitive, class Forward, class... Args>
-typename Primitive::primitive_desc describeBackward(const dnnl::primitive_attr& attr, const Forward& forward, const Args&... args) {
+typename Primitive::primitive_desc describeBackward(const dnnl::primitive_attr& attr, const Forward& forward,
+                                                    const Args&... args) {
   return typename Primitive::primitive_desc(engine(), args..., forward, attr, true);
 }
 #else
@@ -39,7 +40,8 @@ typename Primitive::primitive_desc describe(const dnnl::primitive_attr& attr, co
   return typename Primitive::primitive_desc(typename Primitive::desc(args...), attr, engine(), true);
 }
 template <class Primitive, class Forward, class... Args>
-typename Primitive::primitive_desc describeBackward(const dnnl::primitive_attr& attr, const Forward& forward, const Args&... args) {
+typename Primitive::primitive_desc describeBackward(const dnnl::primitive_attr& attr, const Forward& forward,
+                                                    const Args&... args) {
   return typename Primitive::primitive_desc(typename Primitive::desc(args...), attr, engine(), forward, true);
 }
 #endif

@@ -20,8 +20,14 @@ struct PoolShape {
   DType dtype;
   int64_t n, h, w, c, oh, ow;
   PoolShape(const Call& call, const Spec& image, const Spec& pooled)
-      : p(read<Pool>(call.params)), dtype(image.dtype), n(image.shape[0]), h(image.shape[1]), w(image.shape[2]),
-        c(image.shape[3]), oh(pooled.shape[1]), ow(pooled.shape[2]) {}
+      : p(read<Pool>(call.params)),
+        dtype(image.dtype),
+        n(image.shape[0]),
+        h(image.shape[1]),
+        w(image.shape[2]),
+        c(image.shape[3]),
+        oh(pooled.shape[1]),
+        ow(pooled.shape[2]) {}
   // The part of window `i` that lies inside an axis of `size`: [first, last).
   struct Range {
     int64_t first, last;
@@ -36,7 +42,9 @@ struct PoolShape {
     return 1.0f / static_cast<float>(places);
   }
   int64_t window() const { return std::min<int64_t>(p.size[0], h) * std::min<int64_t>(p.size[1], w); }
-  double cost() const { return 200 + static_cast<double>(n * oh * ow) * window() * (5 + c * 0.15) + n * h * w * c * 0.3; }
+  double cost() const {
+    return 200 + static_cast<double>(n * oh * ow) * window() * (5 + c * 0.15) + n * h * w * c * 0.3;
+  }
 };
 
 // Scratch memory of a thread, after one another.
@@ -149,8 +157,10 @@ struct PoolGradientRun final : Prepared {
           const int32_t* winners = positions ? positions + ((image * s.oh + i) * s.ow + j) * s.c : nullptr;
           if (s.p.maximum && !disjoint) {
             for (int64_t c = 0; c < s.c; c++) {
-              if (static_cast<uint64_t>(winners[c]) >= static_cast<uint64_t>(s.h * s.w)) outside = true;
-              else dx[winners[c] * s.c + c] += g[c];
+              if (static_cast<uint64_t>(winners[c]) >= static_cast<uint64_t>(s.h * s.w))
+                outside = true;
+              else
+                dx[winners[c] * s.c + c] += g[c];
             }
             continue;
           }

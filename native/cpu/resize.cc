@@ -37,7 +37,8 @@ std::vector<Source> sources(const Resize& r, int64_t size, int64_t places) {
       continue;
     }
     const double n = static_cast<double>(size), m = static_cast<double>(places);
-    const double at = r.alignCorners ? (places > 1 ? i * (n - 1) / (m - 1) : 0) : std::max(0.0, (i + 0.5) * n / m - 0.5);
+    const double at =
+        r.alignCorners ? (places > 1 ? i * (n - 1) / (m - 1) : 0) : std::max(0.0, (i + 0.5) * n / m - 0.5);
     s.first = std::min(static_cast<int64_t>(at), size - 1);
     s.second = std::min(s.first + 1, size - 1);
     s.part = static_cast<float>(at - static_cast<double>(s.first));
@@ -61,7 +62,8 @@ struct ResizeRun final : Prepared {
     oh = resized.shape[1], ow = resized.shape[2];
     rows = sources(r, h, oh);
     columns = sources(r, w, ow);
-    cost = 500 + static_cast<double>(n) * oh * (ow * (c * 0.3 + 3) + w * c * 0.3) + static_cast<double>(n) * h * w * c * 0.2;
+    cost = 500 + static_cast<double>(n) * oh * (ow * (c * 0.3 + 3) + w * c * 0.3) +
+           static_cast<double>(n) * h * w * c * 0.2;
     threadBound = worthParallel(cost);
     team = threadBound ? threads() : 1;
     rowBytes = aligned(w * c * 4);
@@ -74,9 +76,12 @@ struct ResizeRun final : Prepared {
 
   void run(Stream& stream, void* const* buffers) override {
     char* space = static_cast<char*>(stream.workspace);
-    if (gradient) backward(space, buffers[0], buffers[1]);
-    else if (r.method == Interpolation::nearest) nearest(buffers[0], buffers[1]);
-    else bilinear(space, buffers[0], buffers[1]);
+    if (gradient)
+      backward(space, buffers[0], buffers[1]);
+    else if (r.method == Interpolation::nearest)
+      nearest(buffers[0], buffers[1]);
+    else
+      bilinear(space, buffers[0], buffers[1]);
   }
 
   void nearest(const void* x, void* y) const {

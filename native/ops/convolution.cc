@@ -1,5 +1,5 @@
-// Convolution and its two gradients. Each is an op whose derivative is written in the other two, so gradients of gradients
-// come by themselves.
+// Convolution and its two gradients. Each is an op whose derivative is written in the other two, so gradients of
+// gradients come by themselves.
 //
 // n: images, h w: height and width, c: channels, o: channels of the result, k: kernel, g: groups
 //   conv2d:             x [n, h, w, c], weights [o, kh, kw, c / g], (bias [o])  ->  y [n, oh, ow, o]
@@ -13,7 +13,8 @@ namespace needletail {
 
 namespace {
 
-// The parameters of all three: stride, low, high, dilation of the height, the same of the width, groups; then those of the op.
+// The parameters of all three: stride, low, high, dilation of the height, the same of the width, groups; then those of
+// the op.
 constexpr int kOwn = 9;
 
 Convolution geometry(const Params& params) {
@@ -55,8 +56,9 @@ void checkChannels(const Arguments& args, int64_t channels, const Shape& weights
               std::to_string(channels) + " channels in and " + std::to_string(weights[0]) + " out");
   }
   if (weights[3] * groups != channels) {
-    args.fail("weights [out, height, width, " + std::to_string(channels / groups) + "] for " + std::to_string(channels) +
-                  " channels in " + std::to_string(groups) + (groups == 1 ? " group" : " groups"),
+    args.fail("weights [out, height, width, " + std::to_string(channels / groups) + "] for " +
+                  std::to_string(channels) + " channels in " + std::to_string(groups) +
+                  (groups == 1 ? " group" : " groups"),
               weights.text(), "Weights are laid out [out, height, width, in / groups].");
   }
 }
@@ -100,7 +102,8 @@ Tensors backward(const History& h, const Tensors& gradients) {
   const bool bias = h.wanted.size() > 2 && h.wanted[2];
   Tensors result(h.wanted.size(), Tensor());
   if (h.wanted[0]) {
-    result[0] = apply1(convolutionDataOp, {g, h.in[1]}, withOwn(h.params, {static_cast<double>(x[1]), static_cast<double>(x[2])}));
+    result[0] = apply1(convolutionDataOp, {g, h.in[1]},
+                       withOwn(h.params, {static_cast<double>(x[1]), static_cast<double>(x[2])}));
   }
   if (h.wanted[1]) {
     const Params params = withOwn(h.params, {static_cast<double>(w[1]), static_cast<double>(w[2]), bias ? 1.0 : 0.0});
@@ -123,21 +126,25 @@ Specs inferData(const Arguments& args) {
   requireFloat(args, g);
   requireDType(args, g, weights);
   const Convolution c = checkedGeometry(args);
-  const int64_t height = wholeNumber(args, kOwn, 0, kMaxWindow, "a height"), width = wholeNumber(args, kOwn + 1, 0, kMaxWindow, "a width");
+  const int64_t height = wholeNumber(args, kOwn, 0, kMaxWindow, "a height"),
+                width = wholeNumber(args, kOwn + 1, 0, kMaxWindow, "a width");
   const Shape x{g.shape[0], height, width, weights.shape[3] * c.groups};
   if (weights.shape[0] != g.shape[3]) {
-    args.fail("weights [" + std::to_string(g.shape[3]) + ", height, width, out / groups] for " + std::to_string(g.shape[3]) + " channels",
+    args.fail("weights [" + std::to_string(g.shape[3]) + ", height, width, out / groups] for " +
+                  std::to_string(g.shape[3]) + " channels",
               weights.shape.text(), "The first axis of the weights are the channels that come in.");
   }
   checkChannels(args, x[3], weights.shape, c.groups);
   const Shape back = convolved(args, x, weights.shape, c);
   if (back != g.shape) {
-    args.fail("an output size whose convolution is " + g.shape.text(), x.text() + ", whose convolution is " + back.text(),
-              "See outputPadding: it is less than the stride.");
+    args.fail("an output size whose convolution is " + g.shape.text(),
+              x.text() + ", whose convolution is " + back.text(), "See outputPadding: it is less than the stride.");
   }
   return {{g.dtype, x}};
 }
-void forwardData(const Arguments& args, Tensors& out) { issue(Kernel::convolutionData, write(geometry(args.params)), args.in, out); }
+void forwardData(const Arguments& args, Tensors& out) {
+  issue(Kernel::convolutionData, write(geometry(args.params)), args.in, out);
+}
 Tensors backwardData(const History& h, const Tensors& gradients) {
   const Shape& w = h.inSpecs[1].shape;
   Tensors result(2, Tensor());
@@ -149,7 +156,8 @@ Tensors backwardData(const History& h, const Tensors& gradients) {
   return result;
 }
 
-// --- convolutionWeights: its own parameters are the height and width of the kernel, and whether the bias' gradient comes too
+// --- convolutionWeights: its own parameters are the height and width of the kernel, and whether the bias' gradient
+// comes too
 
 Specs inferWeights(const Arguments& args) {
   requireCount(args, 2, 2);
@@ -159,7 +167,8 @@ Specs inferWeights(const Arguments& args) {
   requireFloat(args, g);
   requireDType(args, g, x);
   const Convolution c = checkedGeometry(args);
-  const int64_t height = wholeNumber(args, kOwn, 1, kMaxWindow, "a height"), width = wholeNumber(args, kOwn + 1, 1, kMaxWindow, "a width");
+  const int64_t height = wholeNumber(args, kOwn, 1, kMaxWindow, "a height"),
+                width = wholeNumber(args, kOwn + 1, 1, kMaxWindow, "a width");
   const bool bias = wholeNumber(args, kOwn + 2, 0, 1, "a flag") != 0;
   const Shape weights{g.shape[3], height, width, x.shape[3] / c.groups};
   checkChannels(args, x.shape[3], weights, c.groups);
@@ -186,7 +195,8 @@ Tensors backwardWeights(const History& h, const Tensors& gradients) {
     result[0] = add(full(h.inSpecs[0], 0), db);
   }
   if (h.wanted[1] && dw) {
-    result[1] = apply1(convolutionDataOp, {h.in[0], dw}, withOwn(h.params, {static_cast<double>(x[1]), static_cast<double>(x[2])}));
+    result[1] = apply1(convolutionDataOp, {h.in[0], dw},
+                       withOwn(h.params, {static_cast<double>(x[1]), static_cast<double>(x[2])}));
   }
   return result;
 }

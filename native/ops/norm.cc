@@ -1,5 +1,6 @@
-// Batch normalisation (Ioffe and Szegedy 2015) over all axes but the last, and layer normalisation (Ba, Kiros and Hinton 2016)
-// over the last axes. Both: y = (x - mean) / sqrt(variance + epsilon) * scale + offset, the variance being that of x (biased).
+// Batch normalisation (Ioffe and Szegedy 2015) over all axes but the last, and layer normalisation (Ba, Kiros and
+// Hinton 2016) over the last axes. Both: y = (x - mean) / sqrt(variance + epsilon) * scale + offset, the variance being
+// that of x (biased).
 //
 // With h = (x - mean) / deviation and s = g * scale:
 //   dx = (s - mean(s) - h * mean(s * h)) / deviation,  dscale = sum(g * h),  doffset = sum(g)
@@ -19,10 +20,10 @@ Tensor fromFloat32(const Tensor& t, DType dtype) { return dtype == DType::float3
 struct NormGradient {
   Tensor dx, dscale, doffset;
 };
-// The derivative in ops that have derivatives themselves. axes: bit i: axis i is normalised over; scale (broadcasts with x) may be
-// empty; `outer`: the axes that scale and offset don't have.
-NormGradient composite(const Tensor& gradient, const Tensor& image, const Tensor& scale, int axes, int outer, double epsilon,
-                       const SmallVector<bool, 4>& wanted) {
+// The derivative in ops that have derivatives themselves. axes: bit i: axis i is normalised over; scale (broadcasts
+// with x) may be empty; `outer`: the axes that scale and offset don't have.
+NormGradient composite(const Tensor& gradient, const Tensor& image, const Tensor& scale, int axes, int outer,
+                       double epsilon, const SmallVector<bool, 4>& wanted) {
   const DType dtype = image.dtype();
   const Tensor g = toFloat32(gradient), x = toFloat32(image);
   int64_t count = 1;
@@ -88,12 +89,14 @@ Specs inferTrain(const Arguments& args) {
   const double momentum = args.params.real(1);
   if (!(momentum >= 0 && momentum <= 1)) args.fail("a momentum in [0, 1]", numberText(momentum));
   if (x.shape.product(0, x.shape.rank() - 1) == 1) {
-    args.fail("more than one value per channel in training", x.shape.text(), "The variance of a single value is not known.");
+    args.fail("more than one value per channel in training", x.shape.text(),
+              "The variance of a single value is not known.");
   }
   return {x, {DType::float32, {channels}}, {DType::float32, {channels}}};
 }
 void forwardTrain(const Arguments& args, Tensors& out) {
-  issue(Kernel::batchNorm, write(batchNormParams(args.params, true)), args.in, {out[0], out[1], out[2], args.in[3], args.in[4]});
+  issue(Kernel::batchNorm, write(batchNormParams(args.params, true)), args.in,
+        {out[0], out[1], out[2], args.in[3], args.in[4]});
   args.in[3].storage()->version++;
   args.in[4].storage()->version++;
 }
@@ -173,7 +176,8 @@ Shape rowsOf(const Shape& x, int axes) {
 }
 
 Specs inferLayer(const Arguments& args) {
-  if (args.in.size() != 1 && args.in.size() != 3) args.fail("x, or x, scale and offset", std::to_string(args.in.size()) + " tensors");
+  if (args.in.size() != 1 && args.in.size() != 3)
+    args.fail("x, or x, scale and offset", std::to_string(args.in.size()) + " tensors");
   requireTensors(args, static_cast<int>(args.in.size()));
   const Spec& x = args.spec(0);
   checkFloat(args, x);
@@ -233,7 +237,8 @@ const Op batchNormOp = {.name = "batchNorm",
                         .backward = backwardTrain,
                         .saveInputs = save(0, 1),
                         .saveOutputs = save(1, 2)};
-const Op batchNormGradientOp = {.name = "batchNormGradient", .infer = inferTrainGradient, .forward = forwardTrainGradient};
+const Op batchNormGradientOp = {
+    .name = "batchNormGradient", .infer = inferTrainGradient, .forward = forwardTrainGradient};
 const Op batchNormInferenceOp = {.name = "batchNormInference",
                                  .infer = inferUse,
                                  .forward = forwardUse,
@@ -245,6 +250,7 @@ const Op layerNormOp = {.name = "layerNorm",
                         .backward = backwardLayer,
                         .saveInputs = save(0, 1),
                         .saveOutputs = save(1, 2)};
-const Op layerNormGradientOp = {.name = "layerNormGradient", .infer = inferLayerGradient, .forward = forwardLayerGradient};
+const Op layerNormGradientOp = {
+    .name = "layerNormGradient", .infer = inferLayerGradient, .forward = forwardLayerGradient};
 
 }  // namespace needletail

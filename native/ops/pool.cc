@@ -1,7 +1,8 @@
 // Max and average pooling of images [n, h, w, c], and their gradients.
 //
-// A maximum's derivative is known by the positions of the winners: its gradient lays g at them (maxPoolGradient), and the gradient
-// of that takes the values from them (maxPoolTake). Averaging and its gradient are each other's transposes.
+// A maximum's derivative is known by the positions of the winners: its gradient lays g at them (maxPoolGradient), and
+// the gradient of that takes the values from them (maxPoolTake). Averaging and its gradient are each other's
+// transposes.
 #include "autograd.h"
 #include "ops/elementwise_tensor.h"
 #include "ops/ops.h"
@@ -11,7 +12,8 @@ namespace needletail {
 
 namespace {
 
-// Parameters: size, stride, low, high of the height; the same of the width; countPadding; for the gradients: height, width.
+// Parameters: size, stride, low, high of the height; the same of the width; countPadding; for the gradients: height,
+// width.
 constexpr int kOwn = 9;
 
 Pool geometry(const Params& params, bool maximum) {
@@ -84,7 +86,9 @@ Specs inferMax(const Arguments& args) {
   if (gradientMode() && args.in[0].requiresGradient()) return {{x.dtype, out}, {DType::int32, out}};
   return {{x.dtype, out}};
 }
-void forwardMax(const Arguments& args, Tensors& out) { issue(Kernel::pool, write(geometry(args.params, true)), args.in, out); }
+void forwardMax(const Arguments& args, Tensors& out) {
+  issue(Kernel::pool, write(geometry(args.params, true)), args.in, out);
+}
 Tensors backwardMax(const History& h, const Tensors& gradients) {
   if (!gradients[0]) return {Tensor()};
   return {apply1(maxPoolGradientOp, {gradients[0], h.out[1]}, withSize(h.params, h.inSpecs[0].shape))};
@@ -153,7 +157,8 @@ const Op maxPoolGradientOp = {.name = "maxPoolGradient",
                               .saveInputs = save(1)};
 const Op maxPoolTakeOp = {
     .name = "maxPoolTake", .infer = inferTake, .forward = forwardTake, .backward = backwardTake, .saveInputs = save(1)};
-const Op averagePoolOp = {.name = "avgPool2d", .infer = inferAverage, .forward = forwardAverage, .backward = backwardAverage};
+const Op averagePoolOp = {
+    .name = "avgPool2d", .infer = inferAverage, .forward = forwardAverage, .backward = backwardAverage};
 const Op averagePoolGradientOp = {.name = "avgPoolGradient",
                                   .infer = inferAverageGradient,
                                   .forward = forwardAverageGradient,

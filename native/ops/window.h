@@ -20,13 +20,15 @@ inline int64_t wholeNumber(const Arguments& args, int i, int64_t low, int64_t hi
   return static_cast<int64_t>(v);
 }
 
-// Places of a window along an axis: floor((size + low + high - extent) / stride) + 1, with extent = (window - 1) * dilation + 1.
-inline int64_t windowPlaces(const Arguments& args, const char* axis, int64_t size, int64_t window, int64_t stride, int64_t low,
-                            int64_t high, int64_t dilation) {
+// Places of a window along an axis: floor((size + low + high - extent) / stride) + 1, with extent = (window - 1) *
+// dilation + 1.
+inline int64_t windowPlaces(const Arguments& args, const char* axis, int64_t size, int64_t window, int64_t stride,
+                            int64_t low, int64_t high, int64_t dilation) {
   const int64_t extent = (window - 1) * dilation + 1, padded = size + low + high;
   if (padded < extent) {
     args.fail(std::string("a window that fits into the padded image along its ") + axis,
-              "a window of " + std::to_string(extent) + " on " + std::to_string(padded), "Add padding or take a smaller window.");
+              "a window of " + std::to_string(extent) + " on " + std::to_string(padded),
+              "Add padding or take a smaller window.");
   }
   return (padded - extent) / stride + 1;
 }
@@ -42,8 +44,10 @@ inline void requireDType(const Arguments& args, const Spec& first, const Spec& o
 inline void requireCount(const Arguments& args, size_t low, size_t high) {
   bool all = args.in.size() >= low && args.in.size() <= high;
   for (size_t i = 0; all && i < low; i++) all = args.has(static_cast<int>(i));
-  if (!all) args.fail(low == high ? std::to_string(low) + " tensors" : std::to_string(low) + " to " + std::to_string(high) + " tensors",
-                      std::to_string(args.in.size()) + " arguments");
+  if (!all)
+    args.fail(low == high ? std::to_string(low) + " tensors"
+                          : std::to_string(low) + " to " + std::to_string(high) + " tensors",
+              std::to_string(args.in.size()) + " arguments");
 }
 
 }  // namespace needletail

@@ -30,7 +30,8 @@ void channelMoments(int64_t rows, int64_t channels, const float* x, const float*
         q += v * v;
       }
       for (int i = 0; i < kLanes; i++) sum[c + i] += s[i];
-      if (squares) for (int i = 0; i < kLanes; i++) squares[c + i] += q[i];
+      if (squares)
+        for (int i = 0; i < kLanes; i++) squares[c + i] += q[i];
     }
     for (; c < channels; c++) {
       float s = 0, q = 0;
@@ -45,8 +46,8 @@ void channelMoments(int64_t rows, int64_t channels, const float* x, const float*
   }
 }
 
-void channelProducts(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean, const float* inverse,
-                     double* sum, double* products) {
+void channelProducts(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean,
+                     const float* inverse, double* sum, double* products) {
   for (int64_t first = 0; first < rows; first += kBlock) {
     const int64_t count = rows - first < kBlock ? rows - first : kBlock, offset = first * channels;
     int64_t c = 0;
@@ -74,19 +75,20 @@ void channelProducts(int64_t rows, int64_t channels, const float* g, const float
   }
 }
 
-void channelNormalise(int64_t rows, int64_t channels, const float* x, const float* mean, const float* factor, const float* offset,
-                      float* y) {
+void channelNormalise(int64_t rows, int64_t channels, const float* x, const float* mean, const float* factor,
+                      const float* offset, float* y) {
   for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
 #pragma GCC ivdep
     for (int64_t c = 0; c < channels; c++) y[c] = (x[c] - mean[c]) * factor[c] + offset[c];
   }
 }
 
-void channelGradient(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean, const float* inverse,
-                     const float* factor, const float* meanG, const float* meanGH, float* dx) {
+void channelGradient(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean,
+                     const float* inverse, const float* factor, const float* meanG, const float* meanGH, float* dx) {
   for (int64_t r = 0; r < rows; r++, g += channels, x += channels, dx += channels) {
 #pragma GCC ivdep
-    for (int64_t c = 0; c < channels; c++) dx[c] = factor[c] * (g[c] - meanG[c] - (x[c] - mean[c]) * inverse[c] * meanGH[c]);
+    for (int64_t c = 0; c < channels; c++)
+      dx[c] = factor[c] * (g[c] - meanG[c] - (x[c] - mean[c]) * inverse[c] * meanGH[c]);
   }
 }
 
@@ -123,7 +125,8 @@ void rowMoments(int64_t n, const float* x, double* mean, double* variance) {
   *variance = result[1] > 0 || result[1] != result[1] ? result[1] : 0;
 }
 
-void rowNormalise(int64_t n, const float* x, float mean, float inverse, const float* scale, const float* offset, float* y) {
+void rowNormalise(int64_t n, const float* x, float mean, float inverse, const float* scale, const float* offset,
+                  float* y) {
   if (scale) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * inverse * scale[i] + offset[i];
@@ -153,7 +156,8 @@ void rowGradient(int64_t n, const float* g, const float* x, float mean, float in
     sum += v;
     products += v * ((x[i] - mean) * inverse);
   }
-  const float a = static_cast<float>(sum / static_cast<double>(n)), b = static_cast<float>(products / static_cast<double>(n));
+  const float a = static_cast<float>(sum / static_cast<double>(n)),
+              b = static_cast<float>(products / static_cast<double>(n));
   if (scale) {
 #pragma GCC ivdep
     for (int64_t k = 0; k < n; k++) dx[k] = inverse * (g[k] * scale[k] - a - (x[k] - mean) * inverse * b);
@@ -163,7 +167,8 @@ void rowGradient(int64_t n, const float* g, const float* x, float mean, float in
   }
 }
 
-void rowScaleGradient(int64_t n, const float* g, const float* x, float mean, float inverse, double* dscale, double* doffset) {
+void rowScaleGradient(int64_t n, const float* g, const float* x, float mean, float inverse, double* dscale,
+                      double* doffset) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; i++) {
     dscale[i] += g[i] * ((x[i] - mean) * inverse);

@@ -4,7 +4,8 @@
 
 namespace needletail::NT_ISA {
 
-void poolMaximum(int64_t channels, int count, const float* const* x, const int32_t* index, float* y, int32_t* positions) {
+void poolMaximum(int64_t channels, int count, const float* const* x, const int32_t* index, float* y,
+                 int32_t* positions) {
   int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     Vector best = load(x[0] + c);
@@ -44,7 +45,8 @@ void poolAverage(int64_t channels, int count, const float* const* x, float scale
   }
 }
 
-void poolPlace(int64_t channels, int count, float* const* dx, const int32_t* index, const float* g, const int32_t* positions) {
+void poolPlace(int64_t channels, int count, float* const* dx, const int32_t* index, const float* g,
+               const int32_t* positions) {
   int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     const Vector v = load(g + c);

@@ -6,7 +6,8 @@
 
 namespace needletail {
 
-// y[c] = the largest of x[k][c], positions[c] = index[k] of the winner (the first of equals; a NaN wins). positions may be null.
+// y[c] = the largest of x[k][c], positions[c] = index[k] of the winner (the first of equals; a NaN wins). positions may
+// be null.
 NEEDLETAIL_ISA_FUNCTION(poolMaximum, int64_t channels, int count, const float* const* x, const int32_t* index, float* y,
                         int32_t* positions)
 // y[c] = the sum of x[k][c], times scale.

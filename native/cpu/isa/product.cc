@@ -28,7 +28,8 @@ NT_ALWAYS void tile(int64_t k, const float* a, int64_t aRow, int64_t aInner, con
       NT_UNROLL for (int j = 0; j < N; j++) sum[r][j] += x * row[j];
     }
   }
-  NT_UNROLL for (int r = 0; r < R; r++) NT_UNROLL for (int j = 0; j < N; j++) store(c + r * cRow + j * kLanes, sum[r][j]);
+  NT_UNROLL for (int r = 0; r < R; r++) NT_UNROLL for (int j = 0; j < N; j++)
+      store(c + r * cRow + j * kLanes, sum[r][j]);
 }
 
 // All rows of one panel of N vectors.
@@ -36,18 +37,20 @@ template <int N>
 void panel(int64_t m, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b, int64_t bInner, float* c,
            int64_t cRow, bool accumulate) {
   int64_t i = 0;
-  for (; i + kRows <= m; i += kRows) tile<kRows, N>(k, a + i * aRow, aRow, aInner, b, bInner, c + i * cRow, cRow, accumulate);
+  for (; i + kRows <= m; i += kRows)
+    tile<kRows, N>(k, a + i * aRow, aRow, aInner, b, bInner, c + i * cRow, cRow, accumulate);
   for (; i + 2 <= m; i += 2) tile<2, N>(k, a + i * aRow, aRow, aInner, b, bInner, c + i * cRow, cRow, accumulate);
   for (; i < m; i++) tile<1, N>(k, a + i * aRow, aRow, aInner, b, bInner, c + i * cRow, cRow, accumulate);
 }
 
 // The last columns, fewer than a vector: through buffers that are padded with zeros.
-void edge(int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b, int64_t bInner, float* c,
-          int64_t cRow, bool accumulate) {
+void edge(int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b, int64_t bInner,
+          float* c, int64_t cRow, bool accumulate) {
   constexpr int kInner = 64, kBlock = 4 * kRows;
   float padded[kInner * kLanes], block[kBlock * kLanes];
   if (k == 0 && !accumulate) {
-    for (int64_t i = 0; i < m; i++) for (int64_t j = 0; j < n; j++) c[i * cRow + j] = 0;
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t j = 0; j < n; j++) c[i * cRow + j] = 0;
   }
   for (int64_t l = 0; l < k; l += kInner) {
     const int64_t inner = k - l < kInner ? k - l : kInner;
@@ -70,8 +73,8 @@ void edge(int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t
 
 }  // namespace
 
-void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b, int64_t bInner, float* c,
-          int64_t cRow, bool accumulate) {
+void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b,
+             int64_t bInner, float* c, int64_t cRow, bool accumulate) {
   constexpr int64_t kWide = kColumns * kLanes;
   int64_t j = 0;
   for (; j + kWide <= n; j += kWide) panel<kColumns>(m, k, a, aRow, aInner, b + j, bInner, c + j, cRow, accumulate);

@@ -6,9 +6,9 @@
 
 namespace needletail {
 
-// c[i][j] (+)= sum over l of a[i * aRow + l * aInner] * b[l * bInner + j], for i < m, j < n, l < k. One thread; the order of
-// the additions depends on k alone.
-NEEDLETAIL_ISA_FUNCTION(product, int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner, const float* b,
-                        int64_t bInner, float* c, int64_t cRow, bool accumulate)
+// c[i][j] (+)= sum over l of a[i * aRow + l * aInner] * b[l * bInner + j], for i < m, j < n, l < k. One thread; the
+// order of the additions depends on k alone.
+NEEDLETAIL_ISA_FUNCTION(product, int64_t m, int64_t n, int64_t k, const float* a, int64_t aRow, int64_t aInner,
+                        const float* b, int64_t bInner, float* c, int64_t cRow, bool accumulate)
 
 }  // namespace needletail
