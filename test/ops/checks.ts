@@ -1,6 +1,7 @@
 // What is asked of every case of the table.
 import * as nt from '../../lib/index.js'
-import type { AnyTensor, Case, ErrorCase, OpCases } from './case.js'
+import type { DType } from '../../lib/index.js'
+import { every, type AnyTensor, type Case, type ErrorCase, type OpCases } from './case.js'
 import { golden, type Values } from './golden.js'
 import { difference } from './tolerance.js'
 import { elements, hash, isFloat, valuesOf, weightsOf, type Input } from './values.js'
@@ -168,6 +169,27 @@ export function compiledEqualsEager(_op: string, row: Case) {
         throw new Error(`compiled result ${i}, element ${at}: ${wantValues[at]} wanted, got ${gotValues[at]}`)
     })
   }
+}
+
+/** The dtypes that an op takes in place of float32 although no case has them. */
+export function untestedDTypes({ cases }: OpCases): DType[] {
+  const sample = cases.find(({ inputs }) =>
+    inputs.some(({ dtype, shape }) => dtype === 'float32' && elements(shape) > 0)
+  )
+  if (!sample) return []
+  const tested = new Set(cases.flatMap(({ inputs }) => inputs.map(({ dtype }) => dtype)))
+  return every.filter((dtype) => {
+    if (tested.has(dtype)) return false
+    const inputs = sample.inputs.map((one) =>
+      make(valuesOf(one), one).astype(one.dtype === 'float32' ? dtype : one.dtype)
+    )
+    try {
+      several(sample.run(...inputs)).forEach((output) => output.dataSync())
+      return true
+    } catch {
+      return false
+    }
+  })
 }
 
 /** A mistake is an error at its call, in the one form. */

@@ -155,7 +155,7 @@ export const core = rows({
   identity: {
     cases: cases(
       every.map((dtype) =>
-        [[2, 3], [], [2, 0]].map((shape) =>
+        [[2, 3], [], [1, 4], [2, 0]].map((shape) =>
           test([input(shape, dtype)], (x) => call('identity', [x]), 'a * 1 if a.dtype != torch.bool else a')
         )
       )

@@ -188,6 +188,8 @@ export const indexing = rows({
         scatterAddAlong([3, 4], 6, 1, dtype)
       ]),
       scatterAdd([3], [40], 0, 'float32', 'int64'),
+      scatterAdd([1, 3], [1], 0),
+      scatterAdd([4, 1], [2, 1], 0),
       scatterAdd([4, 3], [], 0),
       scatterAdd([4, 3], [0], 0),
       scatterAdd([3, 5], [2, 2], -1),

@@ -218,6 +218,7 @@ export const norms = rows({
       batchGradient([7, 1]),
       batchGradient([2, 1, 1, 2]),
       batchGradient([40, 70]),
+      batchGradient([0, 3]),
       floats.slice(1).map((dtype) => batchGradient([5, 3], dtype))
     ),
     errors: [
@@ -305,6 +306,8 @@ export const norms = rows({
       layerGradient([6], 1, true),
       layerGradient([3, 1], 1, true),
       layerGradient([2, 150], 1, true),
+      layerGradient([0, 4], 1, true),
+      layerGradient([0, 4], 1, false),
       floats.slice(1).map((dtype) => layerGradient([3, 5], 1, true, dtype))
     ),
     errors: raw(

@@ -247,6 +247,15 @@ export const softmaxes = rows({
         )
       ),
       named(
+        'one class',
+        test(
+          [input([1]), input([1, 1]), indices([1], 1)],
+          (...inputs) => call('softmaxCrossEntropyGradient', inputs, [0, 0]),
+          'b * 0',
+          { gradients: [] }
+        )
+      ),
+      named(
         'nothing',
         test(
           [input([0]), input([0, 5]), indices([0], 5)],
