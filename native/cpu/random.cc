@@ -59,17 +59,12 @@ struct RandomRun final : Prepared {
       base = static_cast<uint64_t>(state[1]);
     }
     switch (params.distribution) {
-      case Distribution::bits:
-        words(static_cast<uint32_t*>(out));
-        break;
-      case Distribution::integers:
-        integers(out);
-        break;
+      case Distribution::bits: words(static_cast<uint32_t*>(out)); break;
+      case Distribution::integers: integers(out); break;
       case Distribution::permutation:
         permutation(static_cast<uint64_t*>(stream.workspace), static_cast<int32_t*>(out));
         break;
-      default:
-        floats(out);
+      default: floats(out);
     }
     // The state's new value goes where the output lies, which is the input's memory.
     if (state) {

@@ -15,7 +15,7 @@ namespace needletail {
 
 namespace {
 
-constexpr int64_t kPanel = 8192;       // numbers in a panel, unless a single column is longer
+constexpr int64_t kPanel = 8192;  // numbers in a panel, unless a single column is longer
 constexpr int64_t kScratch = 1 << 22;  // numbers in all panels at once, unless one is larger
 constexpr int kParts = 32;
 
@@ -39,7 +39,7 @@ struct SoftmaxRun final : Prepared {
   bool log, gradient;
   DType dtype;
   int64_t outer, n, inner;
-  int64_t width;   // columns of a panel
+  int64_t width;  // columns of a panel
   int64_t panels;  // per outer index
   int parts;
   int64_t scratch;  // numbers per part
@@ -85,14 +85,9 @@ struct SoftmaxRun final : Prepared {
       float* memory = static_cast<float*>(stream.workspace) + part * scratch;
       for (int64_t i = total * part / parts; i < total * (part + 1) / parts; i++) {
         switch (dtype) {
-          case DType::float32:
-            panel<float>(i, buffers, memory);
-            break;
-          case DType::bfloat16:
-            panel<BFloat16>(i, buffers, memory);
-            break;
-          default:
-            panel<Float16>(i, buffers, memory);
+          case DType::float32: panel<float>(i, buffers, memory); break;
+          case DType::bfloat16: panel<BFloat16>(i, buffers, memory); break;
+          default: panel<Float16>(i, buffers, memory);
         }
       }
     }

@@ -92,25 +92,13 @@ void forwardEntropyGradient(const Arguments& args, Tensors& out) {
   issue(Kernel::softmaxCrossEntropyGradient, args.params, args.in, out);
 }
 
-// Of the logits alone: labels and weights have no gradient. With t the weighted, smoothed target of an example,
-// loss = sum(t * (logsumexp(x) - x)), so dx = g (softmax(x) sum(t) - t).
+// Of the logits alone: labels and weights have no gradient.
 Tensors backwardEntropy(const History& h, const Tensors& gradients) {
   Tensors result(h.in.size(), Tensor());
   if (!h.wanted[0]) return result;
-  if (!h.graph) {
-    Tensors arguments{gradients[0]};
-    for (const Tensor& t : h.in) arguments.push_back(t);
-    result[0] = apply1(softmaxCrossEntropyGradientOp, arguments, h.params);
-    return result;
-  }
-  const auto p = read<CrossEntropy>(h.params);
-  const Tensor &logits = h.in[0], &labels = h.in[1];
-  const int64_t n = logits.shape()[0], classes = logits.shape()[1];
-  const Tensor numbers = apply1(iotaOp, {}, {static_cast<double>(labels.dtype()), 0, 1, static_cast<double>(classes)});
-  Tensor target = cast(reshape(labels, {n, 1}) == numbers, DType::float32) * (1 - p.smoothing) + p.smoothing / static_cast<double>(classes);
-  if (p.weighted) target = target * h.in[2].detached();
-  const Tensor share = apply1(softmaxOp, {cast(logits, DType::float32)}, write(Softmax{false, 1}));
-  result[0] = cast(reshape(gradients[0], {n, 1}) * (share * sum(target, 2, true) - target), logits.dtype());
+  Tensors arguments{gradients[0]};
+  for (const Tensor& t : h.in) arguments.push_back(t);
+  result[0] = apply1(softmaxCrossEntropyGradientOp, arguments, h.params);
   return result;
 }
 

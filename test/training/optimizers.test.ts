@@ -246,6 +246,18 @@ describe('schedules', () => {
     })
   }
 
+  it('cosine rises in its first steps', async () => {
+    const schedule = optim.cosine(0.6, { steps: 100, to: 0.1 })
+    const wave = (t: number): number => 0.1 + (0.5 * (1 + Math.cos((Math.PI * (t - 5)) / 95))) / 2
+    const steps = [0, 1, 4, 5, 52.5, 99, 100, 200]
+    const wanted = [0.1, 0.2, 0.5, 0.6, 0.35, wave(99), 0.1, 0.1]
+    const rates = steps.map((t) => schedule.at(t))
+    near(rates, wanted, 1e-12, 'rates')
+    near(await nt.stack(steps.map((t) => schedule.tensor(nt.tensor(t)))).data(), wanted, 1e-6, 'rates from tensors')
+    assert.equal(optim.cosine(1, { steps: 19 }).at(0), 1)
+    assert.equal(optim.cosine(1, { steps: 100, warmup: 0 }).at(0), 1)
+  })
+
   it('stay at their end', () => {
     assert.equal(optim.linear(1, { steps: 4 }).at(9), 0)
     assert.equal(optim.cosine(1, { steps: 4, to: 0.5 }).at(100), 0.5)

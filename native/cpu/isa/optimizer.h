@@ -7,12 +7,12 @@
 namespace needletail {
 
 struct OptimizerStep {
-  float rate;   // SGD: the learning rate; Adam: divided by the first moment's bias correction
+  float rate;  // SGD: the learning rate; Adam: divided by the first moment's bias correction
   float decay;  // SGD, Adam: added to the gradient; AdamW: what the parameter is multiplied by first
   float momentum;
   float beta2;
   float rest1, rest2;  // 1 - beta1, 1 - beta2: rounded once
-  float correction;    // 1 / the root of the second moment's bias correction
+  float correction;  // 1 / the root of the second moment's bias correction
   float epsilon;
 };
 

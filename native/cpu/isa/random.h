@@ -10,8 +10,8 @@ constexpr int64_t kRandomTile = 64;  // numbers, made of 16 blocks of 4 words
 
 struct RandomFloats {
   uint64_t key, base;  // base: the counter of the first block
-  float a, b;          // as in params.h
-  float last;          // uniform: the largest result
+  float a, b;  // as in params.h
+  float last;  // uniform: the largest result
   uint64_t threshold;  // bernoulli: b where a word is below it
 };
 
