@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } fro
 import { homedir, hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { expected } from '../errors.js'
 
 /** A lock whose owner hasn't shown life for this long is taken over, in milliseconds. */
 const STALE = 60_000
@@ -36,7 +37,10 @@ export const exists = (path: string): Promise<boolean> =>
 export async function cached(name: string, build: (folder: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder(), name)
   if (await exists(folder)) return folder
-  await mkdir(dirname(folder), { recursive: true })
+  await mkdir(dirname(folder), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    const hint = 'Set NEEDLETAIL_CACHE to a folder that can be written.'
+    throw expected('cache', `a folder at ${dirname(folder)}`, error.code ?? error.message, hint)
+  })
   const release = await lock(`${folder}.lock`)
   try {
     if (await exists(folder)) return folder

@@ -47,6 +47,15 @@ describe('cache', () => {
     deepStrictEqual(readdirSync(folder()), [])
   })
 
+  it('says which folder it cannot make', async () => {
+    writeFileSync(join(folder(), 'file'), '')
+    process.env['NEEDLETAIL_CACHE'] = join(folder(), 'file')
+    await rejects(
+      cached('set', async () => {}),
+      { message: /^cache: expected a folder at .*file, got EEXIST\. Set NEEDLETAIL_CACHE to a folder/ }
+    )
+  })
+
   it('takes over from a process that was killed', async () => {
     mkdirSync(join(folder(), 'set.tmp-abc'))
     // No process has this number: it is beyond the largest that Linux, macOS and Windows give.
