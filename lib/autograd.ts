@@ -17,7 +17,11 @@ export interface BackwardOptions {
  * The gradients of `output` (a scalar, unless a seed is given) with respect to `targets`: parameters or results on the way.
  * A target that takes no part has zeros.
  */
-export function backward(output: Tensor<any>, targets: readonly Tensor<any>[], options: BackwardOptions = {}): Tensor<any>[] {
+export function backward(
+  output: Tensor<any>,
+  targets: readonly Tensor<any>[],
+  options: BackwardOptions = {}
+): Tensor<any>[] {
   if (!(output instanceof Tensor)) throw expected('backward', 'a tensor', quoted(output))
   if (!Array.isArray(targets)) throw expected('backward', 'an array of tensors', quoted(targets))
   putInputs('backward', targets)
@@ -86,7 +90,11 @@ function differentiate<A extends Arguments>(op: string, f: (...args: A) => Tenso
       const value = f(...leaves)
       rejectPromise(op, value)
       if (!(value instanceof Tensor)) throw expected(op, 'a function that returns a tensor', quoted(value))
-      const gradients = backward(value, positions.map((i) => leaves[i] as Tensor), { createGraph: nested })
+      const gradients = backward(
+        value,
+        positions.map((i) => leaves[i] as Tensor),
+        { createGraph: nested }
+      )
       return { value: nested ? value : value.detach(), gradients }
     })
   } finally {
@@ -110,7 +118,9 @@ export function grads<A extends Arguments>(f: (...args: A) => Tensor<any>): (...
 }
 
 /** Like `grad`, but gives the function's value too. */
-export function valueAndGrad<A extends Arguments>(f: (...args: A) => Tensor<any>): (...args: A) => { value: Tensor<any>; gradient: A[0] } {
+export function valueAndGrad<A extends Arguments>(
+  f: (...args: A) => Tensor<any>
+): (...args: A) => { value: Tensor<any>; gradient: A[0] } {
   if (typeof f !== 'function') throw expected('valueAndGrad', 'a function', quoted(f))
   return (...args: A) => {
     const { value, gradients } = differentiate('valueAndGrad', f, args, false)
@@ -150,7 +160,11 @@ export function customOp<I extends readonly Tensor<any>[]>(definition: CustomOp<
         if (!(g instanceof Tensor)) throw expected(name, 'gradients that are tensors', quoted(g))
         const input = inputs[i]!
         if (g.dtype !== input.dtype || String(g.shape) !== String(input.shape)) {
-          throw expected(name, `a gradient of ${input.dtype} [${input.shape.join(', ')}]`, `${g.dtype} [${g.shape.join(', ')}]`)
+          throw expected(
+            name,
+            `a gradient of ${input.dtype} [${input.shape.join(', ')}]`,
+            `${g.dtype} [${g.shape.join(', ')}]`
+          )
         }
       })
       putInputs(name, gradients)

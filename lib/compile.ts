@@ -99,7 +99,12 @@ function split(args: readonly unknown[], tensors: Tensor<DType>[]): string {
   const visit = (value: unknown): unknown => {
     if (value instanceof Tensor) {
       if (value.requiresGradient) {
-        throw expected('compile', 'arguments without history', 'one through which a gradient flows', 'Pass it through detach(), or differentiate inside.')
+        throw expected(
+          'compile',
+          'arguments without history',
+          'one through which a gradient flows',
+          'Pass it through detach(), or differentiate inside.'
+        )
       }
       tensors.push(value)
       return `${value.dtype}[${value.shape.join()}]`
@@ -108,8 +113,13 @@ function split(args: readonly unknown[], tensors: Tensor<DType>[]): string {
     if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
       return Object.entries(value).map(([key, item]) => [key, visit(item)])
     }
-    if (value === undefined || value === null || ['number', 'string', 'boolean'].includes(typeof value)) return [typeof value, String(value)]
-    throw expected('compile', 'arguments that are tensors, numbers, strings, booleans, or arrays or objects of them', quoted(value))
+    if (value === undefined || value === null || ['number', 'string', 'boolean'].includes(typeof value))
+      return [typeof value, String(value)]
+    throw expected(
+      'compile',
+      'arguments that are tensors, numbers, strings, booleans, or arrays or objects of them',
+      quoted(value)
+    )
   }
   return JSON.stringify(args.map(visit))
 }
@@ -175,7 +185,12 @@ function compare(expectedResult: unknown, actual: unknown): void {
 }
 
 // Runs both from the same state (parameters, running statistics, counters) and keeps what the function itself has done.
-function verified(f: (...args: never[]) => unknown, args: readonly unknown[], inputs: Tensor<DType>[], recording: Recording): unknown {
+function verified(
+  f: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  inputs: Tensor<DType>[],
+  recording: Recording
+): unknown {
   const state = takeResults(native.programState(recording.program))
   const before = state.map((t) => call('copy', [t]))
   const replayed = replay(recording, inputs)

@@ -28,7 +28,8 @@ export function resetPeakMemory(): void {
 
 /** The most bytes the device may hold (unless set: 80 % of the container's or machine's memory). Past it, ops throw. */
 export function setMemoryLimit(bytes: number): void {
-  if (typeof bytes !== 'number' || !(bytes > 0)) throw expected('setMemoryLimit', 'a positive number of bytes', quoted(bytes))
+  if (typeof bytes !== 'number' || !(bytes > 0))
+    throw expected('setMemoryLimit', 'a positive number of bytes', quoted(bytes))
   native.setMemoryLimit(bytes)
 }
 

@@ -18,7 +18,9 @@ export function describe(value: unknown): string {
   try {
     // A tensor says what it is, not its values, which would have to be waited for.
     const brief = typeof value === 'object' && value !== null && 'handle' in value
-    text = brief ? String(value) : inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 4, maxStringLength: 40 })
+    text = brief
+      ? String(value)
+      : inspect(value, { depth: 0, breakLength: Infinity, maxArrayLength: 4, maxStringLength: 40 })
   } catch {
     return 'an object that cannot be shown'
   }
@@ -33,19 +35,22 @@ export function checkNumber(op: string, what: string, value: unknown): number {
 
 /** Checks that a value is a whole number within [low, high], and gives it back. */
 export function checkInteger(op: string, what: string, value: unknown, low = -(2 ** 53), high = 2 ** 53): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) throw expected(op, what, quoted(value))
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
+    throw expected(op, what, quoted(value))
   return value
 }
 
 /** Checks that a value is an array of whole numbers from `low`, and gives it back. */
 export function checkIntegers(op: string, what: string, value: unknown, low = -(2 ** 53)): readonly number[] {
-  if (!Array.isArray(value) || !value.every((v) => Number.isInteger(v) && v >= low)) throw expected(op, what, quoted(value))
+  if (!Array.isArray(value) || !value.every((v) => Number.isInteger(v) && v >= low))
+    throw expected(op, what, quoted(value))
   return value as number[]
 }
 
 /** Checks that a value is one of the words allowed; an unknown one is answered with the list. */
 export function checkWord<W extends string>(op: string, what: string, value: unknown, words: readonly W[]): W {
-  if (!words.includes(value as W)) throw expected(op, `${what} of ${words.map((w) => `'${w}'`).join(', ')}`, quoted(value))
+  if (!words.includes(value as W))
+    throw expected(op, `${what} of ${words.map((w) => `'${w}'`).join(', ')}`, quoted(value))
   return value as W
 }
 

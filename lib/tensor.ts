@@ -216,9 +216,7 @@ function print(data: ArrayLike<number | bigint>, shape: readonly number[], dtype
   }
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((n, d) => n * d, 1))
   const visible = (n: number): (number | undefined)[] =>
-    summarize && n > 2 * printEdge
-      ? [0, 1, 2, undefined, n - 3, n - 2, n - 1]
-      : Array.from({ length: n }, (_, i) => i)
+    summarize && n > 2 * printEdge ? [0, 1, 2, undefined, n - 3, n - 2, n - 1] : Array.from({ length: n }, (_, i) => i)
   let width = 0
   const scan = (axis: number, offset: number): void => {
     if (axis === shape.length) width = Math.max(width, format(data[offset]!).length)
@@ -262,14 +260,21 @@ export function wrap<D extends DType>(handle: number): Tensor<D> {
 /** @internal The handle of an argument; anything but a tensor is an error. */
 export function handleOf(op: string, value: unknown): number {
   if (value instanceof Tensor) return value.handle
-  throw expected(op, 'a tensor', quoted(value), typeof value === 'object' && value !== null && 'handle' in value
-    ? 'A tensor belongs to the thread that made it.' : '')
+  throw expected(
+    op,
+    'a tensor',
+    quoted(value),
+    typeof value === 'object' && value !== null && 'handle' in value
+      ? 'A tensor belongs to the thread that made it.'
+      : ''
+  )
 }
 
 /** @internal Puts tensors into the scratch memory; `undefined` is none. */
 export function putInputs(op: string, tensors: readonly (Tensor<DType> | undefined)[], first = 0): void {
   const { inputs } = native
-  if (first + tensors.length > inputs.length) throw expected(op, `at most ${inputs.length} tensors`, String(tensors.length))
+  if (first + tensors.length > inputs.length)
+    throw expected(op, `at most ${inputs.length} tensors`, String(tensors.length))
   for (let i = 0; i < tensors.length; i++) {
     const tensor = tensors[i]
     inputs[first + i] = tensor === undefined ? -1 : handleOf(op, tensor)
@@ -382,7 +387,12 @@ export function tidy<T>(f: () => T): T {
     result = f()
     if (isPromise(result)) {
       result.catch(() => {}) // what becomes of it is no longer anybody's concern
-      throw expected('tidy', 'a function that returns its result', 'an async one', 'Await outside of tidy, or dispose by hand.')
+      throw expected(
+        'tidy',
+        'a function that returns its result',
+        'an async one',
+        'Await outside of tidy, or dispose by hand.'
+      )
     }
   } catch (error) {
     scope = outer
@@ -399,7 +409,10 @@ export function tidy<T>(f: () => T): T {
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof (value as Promise<unknown> | undefined)?.then === 'function' && typeof (value as Promise<unknown>).catch === 'function'
+  return (
+    typeof (value as Promise<unknown> | undefined)?.then === 'function' &&
+    typeof (value as Promise<unknown>).catch === 'function'
+  )
 }
 
 /** Takes tensors out of the enclosing `tidy` scopes: they live until disposed of or collected. Gives its argument back. */

@@ -1,6 +1,6 @@
-// The border to JavaScript: the only file that knows Node-API. Tensors cross as integer handles; lists of handles and numbers
-// through scratch memory that both sides see. Plain C calls where an op takes a fraction of a microsecond, node-addon-api
-// elsewhere.
+// The border to JavaScript: the only file that knows Node-API. Tensors cross as integer handles; lists of handles and
+// numbers through scratch memory that both sides see. Plain C calls where an op takes a fraction of a microsecond,
+// node-addon-api elsewhere.
 #include <napi.h>
 #include <omp.h>
 
@@ -26,7 +26,8 @@ namespace {
 constexpr int kScratchHandles = 1 << 14, kScratchNumbers = 1 << 12;
 constexpr int64_t kReportStep = 1 << 20;  // bytes by which memory changes before the garbage collector hears of it
 
-// How the queue's thread reaches a JavaScript thread, which may have gone: its threadsafe function must not be touched then.
+// How the queue's thread reaches a JavaScript thread, which may have gone: its threadsafe function must not be touched
+// then.
 struct Mailbox {
   std::mutex mutex;
   napi_threadsafe_function function = nullptr;  // none: the thread has gone
@@ -44,9 +45,9 @@ struct Mailbox {
 struct Environment {
   napi_env env;
   Handles handles;
-  int32_t in[kScratchHandles];       // from JavaScript: handles, -1 for none
-  int32_t out[kScratchHandles];      // to JavaScript
-  double numbers[kScratchNumbers];   // both ways: parameters, shapes
+  int32_t in[kScratchHandles];  // from JavaScript: handles, -1 for none
+  int32_t out[kScratchHandles];  // to JavaScript
+  double numbers[kScratchNumbers];  // both ways: parameters, shapes
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<GradientMode> recordingMode;
   std::vector<std::unique_ptr<Program>> programs;
@@ -123,18 +124,22 @@ struct Call_ {
   const Op& op(int i) const {
     const auto& ops = allOps();
     const int32_t index = integer(i);
-    if (index < 0 || index >= static_cast<int32_t>(ops.size())) failArgument("the number of an op", std::to_string(index).c_str());
+    if (index < 0 || index >= static_cast<int32_t>(ops.size()))
+      failArgument("the number of an op", std::to_string(index).c_str());
     return *ops[index];
   }
   const Tensor& tensor(int i, const char* op) const { return find(integer(i), op); }
   const Tensor& find(int32_t handle, const char* op) const {
     const Tensor* found = here.handles.find(handle);
-    if (!found) throw expected(op, "a live tensor", "a disposed one", "It was disposed of, or its tidy() scope or `using` block has ended.");
+    if (!found)
+      throw expected(op, "a live tensor", "a disposed one",
+                     "It was disposed of, or its tidy() scope or `using` block has ended.");
     return *found;
   }
   // `n` handles from the scratch memory, -1 for none.
   Tensors list(int first, int n, const char* op) const {
-    if (n < 0 || first < 0 || first + n > kScratchHandles) failArgument("at most 16384 tensors", std::to_string(n).c_str());
+    if (n < 0 || first < 0 || first + n > kScratchHandles)
+      failArgument("at most 16384 tensors", std::to_string(n).c_str());
     Tensors tensors;
     tensors.reserve(n);
     for (int i = first; i < first + n; i++) tensors.push_back(here.in[i] < 0 ? Tensor() : find(here.in[i], op));
@@ -214,7 +219,8 @@ Spec specFrom(const Call_& c, int dtypeIndex, int rankIndex) {
   Spec spec;
   const int dtype = c.integer(dtypeIndex), rank = c.integer(rankIndex);
   if (dtype < 0 || dtype >= kDTypes) failArgument("a dtype", std::to_string(dtype).c_str());
-  if (rank < 0 || rank > kMaxRank) throw expected("tensor", "a shape of at most 8 axes", std::to_string(rank) + " axes");
+  if (rank < 0 || rank > kMaxRank)
+    throw expected("tensor", "a shape of at most 8 axes", std::to_string(rank) + " axes");
   spec.dtype = static_cast<DType>(dtype);
   for (int i = 0; i < rank; i++) {
     const double d = c.here.numbers[i];
@@ -262,7 +268,12 @@ void upload(const Tensor& tensor, const Bytes& bytes) {
       char data[kSmall];
     } small;
     std::memcpy(small.data, bytes.data, bytes.size);
-    queue.push([=, &queue, &backend, size = bytes.size](Stream& s) { queue.heal(to); backend.copyIn(s, to, small.data, size); }, 50, false);
+    queue.push(
+        [=, &queue, &backend, size = bytes.size](Stream& s) {
+          queue.heal(to);
+          backend.copyIn(s, to, small.data, size);
+        },
+        50, false);
     return;
   }
   // An empty queue can't be using the memory: no detour.
@@ -272,9 +283,15 @@ void upload(const Tensor& tensor, const Bytes& bytes) {
     return backend.copyIn(stream, to, bytes.data, bytes.size);
   }
   std::shared_ptr<char[]> staged(new (std::nothrow) char[bytes.size]);
-  if (!staged) throw Error("tensor: expected memory for " + std::to_string(bytes.size) + " bytes, got none.", Fault::memory);
+  if (!staged)
+    throw Error("tensor: expected memory for " + std::to_string(bytes.size) + " bytes, got none.", Fault::memory);
   std::memcpy(staged.get(), bytes.data, bytes.size);
-  queue.push([=, &queue, &backend, size = bytes.size](Stream& s) { queue.heal(to); backend.copyIn(s, to, staged.get(), size); }, bytes.size * 0.1, false);
+  queue.push(
+      [=, &queue, &backend, size = bytes.size](Stream& s) {
+        queue.heal(to);
+        backend.copyIn(s, to, staged.get(), size);
+      },
+      bytes.size * 0.1, false);
 }
 
 // create(dtype, rank, bytes) → handle; the shape is in the numbers
@@ -283,7 +300,8 @@ napi_value create(const Call_& c) {
   const Bytes bytes = bytesOf(c, 2);
   Tensor t = empty(spec);
   if (bytes.size != spec.bytes()) {
-    throw expected("tensor", std::to_string(spec.bytes()) + " bytes for " + spec.text(), std::to_string(bytes.size) + " bytes");
+    throw expected("tensor", std::to_string(spec.bytes()) + " bytes for " + spec.text(),
+                   std::to_string(bytes.size) + " bytes");
   }
   upload(t, bytes);
   return c.integerValue(c.here.add(t));
@@ -293,9 +311,11 @@ napi_value write_(const Call_& c) {
   const Tensor& t = c.tensor(0, "write");
   const Bytes bytes = bytesOf(c, 1);
   if (bytes.size != t.spec().bytes()) {
-    throw expected("write", std::to_string(t.spec().bytes()) + " bytes for " + t.spec().text(), std::to_string(bytes.size) + " bytes");
+    throw expected("write", std::to_string(t.spec().bytes()) + " bytes for " + t.spec().text(),
+                   std::to_string(bytes.size) + " bytes");
   }
-  if (c.here.recorder) throw expected("write", "no upload inside a compiled function", "one", "Pass the values as an argument.");
+  if (c.here.recorder)
+    throw expected("write", "no upload inside a compiled function", "one", "Pass the values as an argument.");
   t.storage()->version++;
   upload(t, bytes);
   return c.none();
@@ -325,13 +345,15 @@ napi_value adopt(const Call_& c) {
 
 void checkReadable(const Call_& c) {
   if (c.here.recorder) {
-    throw expected("data", "no reading inside a compiled function", "a read", "Return the tensor from the function and read it outside.");
+    throw expected("data", "no reading inside a compiled function", "a read",
+                   "Return the tensor from the function and read it outside.");
   }
 }
 napi_value bufferOf(napi_env env, const void* data, size_t bytes) {
   void* to = nullptr;
   napi_value buffer;
-  if (napi_create_arraybuffer(env, bytes, &to, &buffer) != napi_ok) throw Error("data: expected memory for the values, got none.", Fault::memory);
+  if (napi_create_arraybuffer(env, bytes, &to, &buffer) != napi_ok)
+    throw Error("data: expected memory for the values, got none.", Fault::memory);
   if (bytes) std::memcpy(to, data, bytes);
   return buffer;
 }
@@ -396,7 +418,8 @@ void finishRead(napi_env env, napi_value, void* context, void* data) {
   if (to && !read->bytes.empty()) std::memcpy(to, read->bytes.data(), read->bytes.size());
   napi_resolve_deferred(env, read->deferred, value);
 }
-// readLater(handle) → Promise of an ArrayBuffer; the bytes are copied in the order of the queue. A handle of -1 only waits.
+// readLater(handle) → Promise of an ArrayBuffer; the bytes are copied in the order of the queue. A handle of -1 only
+// waits.
 napi_value readLater(const Call_& c) {
   checkReadable(c);
   const bool any = c.integer(0) >= 0;
@@ -450,7 +473,8 @@ napi_value parameter(const Call_& c) {
     t.body()->node = {};
     return c.none();
   }
-  if (!isFloat(t.dtype())) throw expected("parameter", "float32, bfloat16 or float16", name(t.dtype()), "Only these have gradients.");
+  if (!isFloat(t.dtype()))
+    throw expected("parameter", "float32, bfloat16 or float16", name(t.dtype()), "Only these have gradients.");
   requireGradient(t);
   return c.none();
 }
@@ -460,24 +484,29 @@ napi_value leaf_(const Call_& c) {
   return c.integerValue(c.here.add(leaf(t)));
 }
 napi_value detach(const Call_& c) { return c.integerValue(c.here.add(c.tensor(0, "detach").detached())); }
-// backward(output, seed or -1, targets, graph, keep) → number of results; targets in the scratch memory; -1: takes no part
+// backward(output, seed or -1, targets, graph, keep) → number of results; targets in the scratch memory; -1: takes no
+// part
 napi_value backward_(const Call_& c) {
   const Tensor output = c.tensor(0, "grad");
-  if (!isFloat(output.dtype())) throw expected("grad", "a result of float32, bfloat16 or float16", output.spec().text());
+  if (!isFloat(output.dtype()))
+    throw expected("grad", "a result of float32, bfloat16 or float16", output.spec().text());
   Tensor seed;
   if (c.integer(1) >= 0) {
     seed = c.tensor(1, "grad");
-    if (!(seed.spec() == output.spec())) throw expected("grad", "a seed of " + output.spec().text(), seed.spec().text());
+    if (!(seed.spec() == output.spec()))
+      throw expected("grad", "a seed of " + output.spec().text(), seed.spec().text());
   } else {
     if (output.elements() != 1) {
-      throw expected("grad", "a function with a scalar result", output.spec().text(), "Reduce it with sum() or mean().");
+      throw expected("grad", "a function with a scalar result", output.spec().text(),
+                     "Reduce it with sum() or mean().");
     }
     seed = full(output.spec(), 1);
   }
   return c.give(backward(output, seed, c.list(0, c.integer(2), "grad"), c.flag(3), c.flag(4)));
 }
-// recordCustom(name, inputs, outputs, backward): results in the scratch memory behind the inputs get a history. `backward` is
-// called with the number of gradients in the out-scratch; it puts the inputs' gradients into the in-scratch.
+// recordCustom(name, inputs, outputs, backward): results in the scratch memory behind the inputs get a history.
+// `backward` is called with the number of gradients in the out-scratch; it puts the inputs' gradients into the
+// in-scratch.
 napi_value recordCustom_(const Call_& c) {
   char name[128] = "";
   size_t length;
@@ -529,16 +558,19 @@ napi_value recordEnd(const Call_& c) {
 Program& programOf(const Call_& c) {
   const int32_t index = c.integer(0);
   auto& programs = c.here.programs;
-  if (index < 0 || index >= static_cast<int32_t>(programs.size()) || !programs[index]) failArgument("a program", "something else");
+  if (index < 0 || index >= static_cast<int32_t>(programs.size()) || !programs[index])
+    failArgument("a program", "something else");
   return *programs[index];
 }
 // replay(program, inputs) → number of results
 napi_value replay(const Call_& c) {
   Program& program = programOf(c);
   const Tensors inputs = c.list(0, c.integer(1), "compile");
-  if (inputs.size() != program.inputs.size()) failArgument("the recorded number of inputs", std::to_string(inputs.size()).c_str());
+  if (inputs.size() != program.inputs.size())
+    failArgument("the recorded number of inputs", std::to_string(inputs.size()).c_str());
   for (size_t i = 0; i < inputs.size(); i++) {
-    if (!(inputs[i].spec() == program.inputs[i].spec)) failArgument(program.inputs[i].spec.text().c_str(), inputs[i].spec().text().c_str());
+    if (!(inputs[i].spec() == program.inputs[i].spec))
+      failArgument(program.inputs[i].spec.text().c_str(), inputs[i].spec().text().c_str());
   }
   return c.give(program.replay(inputs));
 }
@@ -655,7 +687,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   };
   napi_value resource;
   napi_create_string_utf8(env, "needletail", NAPI_AUTO_LENGTH, &resource);
-  napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, environment, finishRead, &environment->wakeUp);
+  napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, environment, finishRead,
+                                  &environment->wakeUp);
   napi_unref_threadsafe_function(env, environment->wakeUp);
   environment->mailbox->function = environment->wakeUp;
   napi_add_env_cleanup_hook(env, cleanUp, environment);  // last hook first: before that of the threadsafe function
@@ -667,19 +700,48 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   for (const Op* op : allOps()) names.Set(names.Length(), op->name);
   exports.Set("ops", names);
 
-#define FUNCTION(name, f) {name, nullptr, enter<f>, nullptr, nullptr, nullptr, napi_enumerable, nullptr}
-  const napi_property_descriptor functions[] = {
-      FUNCTION("unary", unary), FUNCTION("binary", binary), FUNCTION("binaryNumber", binaryNumber), FUNCTION("invoke", invoke),
-      FUNCTION("create", create), FUNCTION("write", write_), FUNCTION("describe", describe), FUNCTION("alive", alive),
-      FUNCTION("dispose", dispose), FUNCTION("adopt", adopt), FUNCTION("readSync", readSync), FUNCTION("itemSync", itemSync),
-      FUNCTION("readNow", readNow), FUNCTION("readLater", readLater), FUNCTION("sync", sync),
-      FUNCTION("setGradientMode", gradientMode_), FUNCTION("requiresGradient", requiresGradient),
-      FUNCTION("parameter", parameter), FUNCTION("leaf", leaf_), FUNCTION("detach", detach), FUNCTION("backward", backward_),
-      FUNCTION("recordCustom", recordCustom_), FUNCTION("recordBegin", recordBegin), FUNCTION("recordEnd", recordEnd),
-      FUNCTION("replay", replay), FUNCTION("programState", programState), FUNCTION("programText", programText), FUNCTION("programFree", programFree),
-      FUNCTION("memory", memory), FUNCTION("counters", counters), FUNCTION("setMemoryLimit", setMemoryLimit),
-      FUNCTION("resetPeak", resetPeak), FUNCTION("threads", getThreads), FUNCTION("setThreads", setThreads_),
-      FUNCTION("pending", pending), FUNCTION("hold", hold), FUNCTION("poll", poll), FUNCTION("onShortage", onShortage)};
+#define FUNCTION(name, f)                                                        \
+  {                                                                              \
+    name, nullptr, enter<f>, nullptr, nullptr, nullptr, napi_enumerable, nullptr \
+  }
+  const napi_property_descriptor functions[] = {FUNCTION("unary", unary),
+                                                FUNCTION("binary", binary),
+                                                FUNCTION("binaryNumber", binaryNumber),
+                                                FUNCTION("invoke", invoke),
+                                                FUNCTION("create", create),
+                                                FUNCTION("write", write_),
+                                                FUNCTION("describe", describe),
+                                                FUNCTION("alive", alive),
+                                                FUNCTION("dispose", dispose),
+                                                FUNCTION("adopt", adopt),
+                                                FUNCTION("readSync", readSync),
+                                                FUNCTION("itemSync", itemSync),
+                                                FUNCTION("readNow", readNow),
+                                                FUNCTION("readLater", readLater),
+                                                FUNCTION("sync", sync),
+                                                FUNCTION("setGradientMode", gradientMode_),
+                                                FUNCTION("requiresGradient", requiresGradient),
+                                                FUNCTION("parameter", parameter),
+                                                FUNCTION("leaf", leaf_),
+                                                FUNCTION("detach", detach),
+                                                FUNCTION("backward", backward_),
+                                                FUNCTION("recordCustom", recordCustom_),
+                                                FUNCTION("recordBegin", recordBegin),
+                                                FUNCTION("recordEnd", recordEnd),
+                                                FUNCTION("replay", replay),
+                                                FUNCTION("programState", programState),
+                                                FUNCTION("programText", programText),
+                                                FUNCTION("programFree", programFree),
+                                                FUNCTION("memory", memory),
+                                                FUNCTION("counters", counters),
+                                                FUNCTION("setMemoryLimit", setMemoryLimit),
+                                                FUNCTION("resetPeak", resetPeak),
+                                                FUNCTION("threads", getThreads),
+                                                FUNCTION("setThreads", setThreads_),
+                                                FUNCTION("pending", pending),
+                                                FUNCTION("hold", hold),
+                                                FUNCTION("poll", poll),
+                                                FUNCTION("onShortage", onShortage)};
 #undef FUNCTION
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

@@ -19,7 +19,7 @@ class Allocator {
 
   size_t limit() const { return limit_; }
   void setLimit(size_t bytes) { limit_ = bytes; }
-  size_t used() const { return used_; }          // bytes in live blocks
+  size_t used() const { return used_; }  // bytes in live blocks
   size_t peak() const { return peak_; }
   size_t reserved() const { return reserved_; }  // bytes held from the device, live or cached
   uint64_t allocations() const { return allocations_; }

@@ -49,7 +49,8 @@ void bury(Node& node) {
 
 Tensor restore(const Saved& saved, const Node& node) {
   if (saved.tensor && saved.tensor.storage() && saved.tensor.storage()->version != saved.version) {
-    throw expected(node.name(), "the values saved for the gradient to be unchanged", "a tensor that was changed in place since",
+    throw expected(node.name(), "the values saved for the gradient to be unchanged",
+                   "a tensor that was changed in place since",
                    "Change it after the gradient has been computed, or work on a copy.");
   }
   return saved.tensor;
@@ -88,7 +89,8 @@ void record(const Op& op, const Tensors& in, const Params& params, Tensors& out)
   Ref<Node> node(new Node());
   node->op = &op;
   node->params = params;
-  for (size_t i = 0; i < in.size(); i++) node->in.push_back(save(op.saveInputs >> std::min<size_t>(i, 31) & 1 ? in[i] : Tensor()));
+  for (size_t i = 0; i < in.size(); i++)
+    node->in.push_back(save(op.saveInputs >> std::min<size_t>(i, 31) & 1 ? in[i] : Tensor()));
   for (size_t i = 0; i < out.size(); i++) {
     node->out.push_back(save(op.saveOutputs >> std::min<size_t>(i, 31) & 1 ? out[i].detached() : Tensor()));
   }
@@ -144,7 +146,8 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
   std::sort(order.begin(), order.end(), [](Node* a, Node* b) { return a->number < b->number; });
   for (Node* node : order) {
     State& state = states[node];
-    for (const Ref<Node>& input : node->inputs) state.relevant = state.relevant || (input && states[input.get()].relevant);
+    for (const Ref<Node>& input : node->inputs)
+      state.relevant = state.relevant || (input && states[input.get()].relevant);
     state.gradients.resize(node->outSpecs.size());
   }
 
@@ -164,7 +167,8 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
     for (const Tensor& g : state.gradients) any = any || g;
     if (!any) continue;
     if (node->freed) {
-      throw expected("grad", "a graph that has not been used", std::string("a result of ") + node->name() + " whose saved values were freed",
+      throw expected("grad", "a graph that has not been used",
+                     std::string("a result of ") + node->name() + " whose saved values were freed",
                      "Pass { keepGraph: true } to the first backward, or compute the result again.");
     }
     SmallVector<bool, 4> wanted;
@@ -188,7 +192,8 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
         }
         out.push_back(t);
       }
-      gradients = node->op->backward({*node->op, node->params, in, out, node->inSpecs, node->outSpecs, wanted, graph}, state.gradients);
+      gradients = node->op->backward({*node->op, node->params, in, out, node->inSpecs, node->outSpecs, wanted, graph},
+                                     state.gradients);
     }
     for (size_t k = 0; k < node->inputs.size() && k < gradients.size(); k++) {
       if (wanted[k] && gradients[k]) accumulate(node->inputs[k].get(), node->inputOutputs[k], gradients[k]);

@@ -40,16 +40,17 @@ struct GradientMode {
   bool before;
 };
 
-// A tensor that shares `source`'s memory and collects a gradient. If `source` has a history, that is kept through an identity.
+// A tensor that shares `source`'s memory and collects a gradient. If `source` has a history, that is kept through an
+// identity.
 Tensor leaf(const Tensor& source);
 // Marks a tensor as a leaf in place (a parameter).
 void requireGradient(Tensor& tensor);
 // Puts results of a custom op on the tape.
 void recordCustom(const char* name, const Tensors& in, Tensors& out, CustomBackward backward);
 
-// Gradients of the scalar `output` (or of any output, weighted by `seed`) with respect to `targets`; an empty tensor where a
-// target does not take part. With `graph`, the gradients have a history of their own and the tape is kept.
-// With `keep` alone, the tape is kept for another backward.
+// Gradients of the scalar `output` (or of any output, weighted by `seed`) with respect to `targets`; an empty tensor
+// where a target does not take part. With `graph`, the gradients have a history of their own and the tape is kept. With
+// `keep` alone, the tape is kept for another backward.
 Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& targets, bool graph, bool keep);
 // Puts an op's results on the tape (called by `apply`).
 void record(const Op& op, const Tensors& in, const Params& params, Tensors& out);

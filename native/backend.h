@@ -12,12 +12,14 @@ namespace needletail {
 
 // The kernels. Which elementwise row, reduction, distribution or optimizer, and the epilogue of a convolution or matmul
 // (bias, activation, residual) are parameters, not entries. Parameter layouts stand in params.h.
+// clang-format off
 #define NEEDLETAIL_KERNELS(K)                                                                                         \
   K(elementwise) K(cast) K(fill) K(copy) K(iota) K(reduce) K(argReduce) K(cumulate) K(softmax)                         \
   K(softmaxGradient) K(softmaxCrossEntropy) K(softmaxCrossEntropyGradient) K(matmul)                                   \
   K(convolution) K(convolutionData) K(convolutionWeights) K(pool) K(poolGradient)                                      \
   K(batchNorm) K(batchNormGradient) K(layerNorm) K(layerNormGradient) K(permute) K(slice) K(pad) K(concat)             \
   K(gather) K(scatterAdd) K(sort) K(topK) K(resize) K(resizeGradient) K(random) K(optimizer) K(batch) K(count)
+// clang-format on
 
 enum class Kernel : uint8_t {
 #define K(name) name,
@@ -39,8 +41,8 @@ struct Call {
 
 // Where prepared calls run: a device's stream and its scratch memory.
 struct Stream {
-  void* handle = nullptr;      // cudaStream_t on CUDA
-  void* workspace = nullptr;   // at least as large as the Prepared asked
+  void* handle = nullptr;  // cudaStream_t on CUDA
+  void* workspace = nullptr;  // at least as large as the Prepared asked
 };
 
 // What a device makes of a Call, once, and caches by it: a oneDNN primitive, a cuDNN plan, a launch configuration.
@@ -49,7 +51,7 @@ struct Prepared {
   // buffers: the call's inputs, then its outputs. A failure is thrown as Error without the op's name.
   virtual void run(Stream& stream, void* const* buffers) = 0;
   size_t workspace = 0;  // bytes of scratch memory that run() uses
-  double cost = 0;       // estimated nanoseconds on one thread; decides whether a reader runs it itself
+  double cost = 0;  // estimated nanoseconds on one thread; decides whether a reader runs it itself
   bool threadBound = false;  // true: only the queue's own thread may run it (it uses the OpenMP team)
   std::atomic<int> references{0};
 };
@@ -64,12 +66,13 @@ struct Backend {
   bool asynchronous;
   void* (*allocate)(size_t bytes);  // nullptr when there is no memory left
   void (*release)(void* memory, size_t bytes);
-  void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);   // host to device, in stream order
+  void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);  // host to device, in stream order
   void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
-  void (*copy)(Stream&, void* to, const void* from, size_t bytes);     // within the device, in stream order
-  void (*wait)(Stream&);                                               // until all that was enqueued has run
+  void (*copy)(Stream&, void* to, const void* from, size_t bytes);  // within the device, in stream order
+  void (*wait)(Stream&);  // until all that was enqueued has run
   MemoryInfo (*memory)();
-  // Record what the stream is given into one launchable object, and launch it; null: a Program is replayed call by call.
+  // Record what the stream is given into one launchable object, and launch it; null: a Program is replayed call by
+  // call.
   void (*captureBegin)(Stream&);
   void* (*captureEnd)(Stream&);
   void (*launch)(Stream&, void* captured);

@@ -1,4 +1,5 @@
-// A device of this process: its backend, memory, queue, and the calls it has prepared. Shared by all JavaScript threads.
+// A device of this process: its backend, memory, queue, and the calls it has prepared. Shared by all JavaScript
+// threads.
 #pragma once
 #include <memory>
 #include <string>
@@ -32,7 +33,8 @@ class Device {
 
 Device& cpuDevice();
 
-// What frees tensors that JavaScript has let go but not disposed of, for a thread that is short of memory (set by the addon).
+// What frees tensors that JavaScript has let go but not disposed of, for a thread that is short of memory (set by the
+// addon).
 extern thread_local void (*reclaim)();
 
 }  // namespace needletail

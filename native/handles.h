@@ -1,6 +1,6 @@
 // The tensors that one JavaScript thread holds, by integer handle. A handle is block * 64 + slot. A block is freed as a
-// whole once JavaScript has let go of the object that its tensors share (the owner asks through `alive`), so that a slot is
-// never reused while somebody may still name it. Large tensors get a block of their own, in its last slot.
+// whole once JavaScript has let go of the object that its tensors share (the owner asks through `alive`), so that a
+// slot is never reused while somebody may still name it. Large tensors get a block of their own, in its last slot.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -56,8 +56,10 @@ class Handles {
 
   // The object that the block's tensors share has been made.
   void adopt(int block, void* reference) {
-    if (block >= 0 && block < static_cast<int>(blocks_.size()) && blocks_[block]) blocks_[block]->reference = reference;
-    else forget_(context_, reference);
+    if (block >= 0 && block < static_cast<int>(blocks_.size()) && blocks_[block])
+      blocks_[block]->reference = reference;
+    else
+      forget_(context_, reference);
   }
 
   // Frees blocks that JavaScript has let go: all of them, or the next few in turn.

@@ -1,5 +1,6 @@
-// Mutants: deliberate faults for scripts/mutate, which writes the calls to these into a copy of the sources. One of them is
-// chosen at run time by NEEDLETAIL_MUTANT; with NEEDLETAIL_MUTANT=trace none is, and those reached are listed at the end.
+// Mutants: deliberate faults for scripts/mutate, which writes the calls to these into a copy of the sources. One of
+// them is chosen at run time by NEEDLETAIL_MUTANT; with NEEDLETAIL_MUTANT=trace none is, and those reached are listed
+// at the end.
 #pragma once
 #ifdef NEEDLETAIL_MUTANTS
 #include <cstdio>
@@ -8,8 +9,8 @@
 #include <memory>
 #include <type_traits>
 
-#include "mutants_table.h"  // written by scripts/mutants.mjs: kMutants, kKernelMutants, gradientMutant
 #include "backend.h"
+#include "mutants_table.h"  // written by scripts/mutants.mjs: kMutants, kKernelMutants, gradientMutant
 
 namespace needletail {
 class Tensor;
@@ -28,8 +29,10 @@ struct State {
     const char* chosen = std::getenv("NEEDLETAIL_MUTANT");
     if (!chosen) return;
     trace = std::strcmp(chosen, "trace") == 0;
-    if (!trace) active = std::atoi(chosen);
-    else std::atexit(list);
+    if (!trace)
+      active = std::atoi(chosen);
+    else
+      std::atexit(list);
   }
   static void list();
 };
@@ -80,9 +83,11 @@ struct Spoilt final : Prepared {
     for (size_t i = 0; i < call.out.size() && i < kSpoiltResults; i++) {
       const Spec& spec = call.out[i];
       if (spec.elements() == 0) continue;
-      const int first = kKernelMutants + (static_cast<int>(call.kernel) * kSpoiltResults + static_cast<int>(i)) * (1 + kDTypes);
+      const int first =
+          kKernelMutants + (static_cast<int>(call.kernel) * kSpoiltResults + static_cast<int>(i)) * (1 + kDTypes);
       if (chosen(first)) spoil(buffers[call.in.size() + i], spec.dtype, 0);
-      if (chosen(first + 1 + static_cast<int>(spec.dtype))) spoil(buffers[call.in.size() + i], spec.dtype, spec.elements() - 1);
+      if (chosen(first + 1 + static_cast<int>(spec.dtype)))
+        spoil(buffers[call.in.size() + i], spec.dtype, spec.elements() - 1);
     }
   }
   Call call;
@@ -95,7 +100,7 @@ inline std::unique_ptr<Prepared> spoilt(const Call& call, std::unique_ptr<Prepar
 
 }  // namespace needletail::mutants
 
-#define NT_MUTATE_DERIVATIVE(id, value, mutated)                                                     \
+#define NT_MUTATE_DERIVATIVE(id, value, mutated) \
   (needletail::mutants::chosen(id + needletail::mutants::isGraph<std::decay_t<decltype(value)>>) ? (mutated) : (value))
 #define NT_MUTATE(id, value, mutated) (needletail::mutants::chosen(id) ? (mutated) : (value))
 #define NT_UNLESS_MUTANT(id, failure) (needletail::mutants::chosen(id) ? void() : (failure))

@@ -23,7 +23,8 @@ struct OpScope {
       Device* other = &t.storage()->device;
       if (device && device != other) {
         restore();
-        throw expected(name, "tensors on one device", std::string(device->backend.name) + " and " + other->backend.name);
+        throw expected(name, "tensors on one device",
+                       std::string(device->backend.name) + " and " + other->backend.name);
       }
       device = other;
     }

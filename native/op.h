@@ -26,7 +26,7 @@ struct Arguments {
 struct History {
   const Op& op;
   const Params& params;
-  const Tensors& in;   // saved inputs; those not declared are empty
+  const Tensors& in;  // saved inputs; those not declared are empty
   const Tensors& out;  // saved outputs; those not declared are empty
   const Specs& inSpecs;
   const Specs& outSpecs;
@@ -37,7 +37,9 @@ struct History {
 constexpr uint32_t kSaveNone = 0;
 constexpr uint32_t save(int i) { return 1u << i; }
 template <class... Rest>
-constexpr uint32_t save(int first, Rest... rest) { return save(first) | save(rest...); }
+constexpr uint32_t save(int first, Rest... rest) {
+  return save(first) | save(rest...);
+}
 
 struct Op {
   const char* name;
@@ -45,8 +47,8 @@ struct Op {
   Specs (*infer)(const Arguments&);
   // Issues kernel calls through `issue`. `out` is allocated already (an alias of the input where `alias` says so).
   void (*forward)(const Arguments&, Tensors& out);
-  // Gradients of the inputs from those of the outputs (an empty one means zero), written in ops; empty where none is wanted
-  // or none exists. Null: the op has no derivative.
+  // Gradients of the inputs from those of the outputs (an empty one means zero), written in ops; empty where none is
+  // wanted or none exists. Null: the op has no derivative.
   Tensors (*backward)(const History&, const Tensors& gradients) = nullptr;
   uint32_t saveInputs = kSaveNone, saveOutputs = kSaveNone;
   // For results that share their input's memory: views (reshape) and in-place changes.

@@ -1,5 +1,5 @@
-// The parameter layouts of the kernels: each struct lists its fields once, `write` packs them into Params, `read` unpacks.
-// Kernels see images as [n, h, w, c] only; a 1-d convolution or pooling is one of height 1.
+// The parameter layouts of the kernels: each struct lists its fields once, `write` packs them into Params, `read`
+// unpacks. Kernels see images as [n, h, w, c] only; a 1-d convolution or pooling is one of height 1.
 #pragma once
 #include <type_traits>
 
@@ -26,11 +26,11 @@ constexpr int kMaxOperands = 4;
 // in: up to 4 operands that broadcast to the output's shape (an immediate has no buffer; its value is here). out: 1.
 // All operands have one dtype (`where`: the first is bool); a comparison's output is bool.
 struct Elementwise {
-  int row = 0;             // Row of elementwise.def (native/ops/elementwise_rows.h)
-  int operands = 0;        // how many the row takes
-  int immediates = 0;      // bit i: operand i is the number values[i]
+  int row = 0;  // Row of elementwise.def (native/ops/elementwise_rows.h)
+  int operands = 0;  // how many the row takes
+  int immediates = 0;  // bit i: operand i is the number values[i]
   double values[kMaxOperands] = {0, 0, 0, 0};
-  double p = 0, q = 0;     // the row's own numbers (a slope, a bound)
+  double p = 0, q = 0;  // the row's own numbers (a slope, a bound)
   template <class F>
   void fields(F f) {
     f(row), f(operands), f(immediates);
@@ -43,14 +43,18 @@ struct Elementwise {
 struct Fill {
   double value = 0;
   template <class F>
-  void fields(F f) { f(value); }
+  void fields(F f) {
+    f(value);
+  }
 };
 
 // iota: out[i] = start + i * step. No inputs.
 struct Iota {
   double start = 0, step = 1;
   template <class F>
-  void fields(F f) { f(start), f(step); }
+  void fields(F f) {
+    f(start), f(step);
+  }
 };
 
 enum class Reduction { sum, product, maximum, minimum, any, all };
@@ -61,7 +65,9 @@ struct Reduce {
   int axes = 0;  // bit i: axis i of the input is reduced
   double scale = 1;
   template <class F>
-  void fields(F f) { f(kind), f(axes), f(scale); }
+  void fields(F f) {
+    f(kind), f(axes), f(scale);
+  }
 };
 
 // in: x. out: int32 index of the first largest (smallest) element along `axis`; a NaN wins, as in PyTorch.
@@ -69,15 +75,20 @@ struct ArgReduce {
   bool minimum = false;
   int axis = 0;
   template <class F>
-  void fields(F f) { f(minimum), f(axis); }
+  void fields(F f) {
+    f(minimum), f(axis);
+  }
 };
 
-// in: x, (factors). out: running sum (product) along `axis`; with factors, of x's shape: out[i] = x[i] + factors[i] * out[i - 1].
+// in: x, (factors). out: running sum (product) along `axis`; with factors, of x's shape: out[i] = x[i] + factors[i] *
+// out[i - 1].
 struct Cumulate {
   bool product = false, exclusive = false, reverse = false;
   int axis = 0;
   template <class F>
-  void fields(F f) { f(product), f(exclusive), f(reverse), f(axis); }
+  void fields(F f) {
+    f(product), f(exclusive), f(reverse), f(axis);
+  }
 };
 
 // softmax: in: x, out: y. softmaxGradient: in: gradient, y; out: dx.
@@ -85,35 +96,45 @@ struct Softmax {
   bool log = false;
   int axis = 0;
   template <class F>
-  void fields(F f) { f(log), f(axis); }
+  void fields(F f) {
+    f(log), f(axis);
+  }
 };
 
-// softmaxCrossEntropy: in: logits [n, c], labels int32 or int64 [n], weights [c] if `weighted`; out: losses float32 [n]:
-// (1 - smoothing) * weight[label] * -log p[label] + smoothing * mean over classes of weight[c] * -log p[c], as PyTorch's.
-// softmaxCrossEntropyGradient: in: gradient [n], logits, labels, (weights); out: [n, c].
-// A label outside [0, c) is a failure in the queue.
+// softmaxCrossEntropy: in: logits [n, c], labels int32 or int64 [n], weights [c] if `weighted`; out: losses float32
+// [n]: (1 - smoothing) * weight[label] * -log p[label] + smoothing * mean over classes of weight[c] * -log p[c], as
+// PyTorch's. softmaxCrossEntropyGradient: in: gradient [n], logits, labels, (weights); out: [n, c]. A label outside [0,
+// c) is a failure in the queue.
 struct CrossEntropy {
   double smoothing = 0;
   bool weighted = false;
   template <class F>
-  void fields(F f) { f(smoothing), f(weighted); }
+  void fields(F f) {
+    f(smoothing), f(weighted);
+  }
 };
 
 enum class Activation { none, relu, gelu };
-// What a convolution or matmul does to its result before writing it: + bias, + residual, activation. Extra inputs follow.
+// What a convolution or matmul does to its result before writing it: + bias, + residual, activation. Extra inputs
+// follow.
 struct Epilogue {
   bool bias = false, residual = false;
   Activation activation = Activation::none;
   template <class F>
-  void fields(F f) { f(bias), f(residual), f(activation); }
+  void fields(F f) {
+    f(bias), f(residual), f(activation);
+  }
 };
 
-// in: a [..., m, k] (or [..., k, m] when transposed), b [..., k, n] (or [..., n, k]), (bias [n]), (residual); batches broadcast.
+// in: a [..., m, k] (or [..., k, m] when transposed), b [..., k, n] (or [..., n, k]), (bias [n]), (residual); batches
+// broadcast.
 struct Matmul {
   bool transposeA = false, transposeB = false;
   Epilogue epilogue;
   template <class F>
-  void fields(F f) { f(transposeA), f(transposeB), epilogue.fields(f); }
+  void fields(F f) {
+    f(transposeA), f(transposeB), epilogue.fields(f);
+  }
 };
 
 // convolution: in: x [n, h, w, c], weights [o, kh, kw, c / groups], (bias [o]), (residual); out: y.
@@ -152,7 +173,9 @@ struct BatchNorm {
   bool training = true;
   double epsilon = 1e-5, momentum = 0.1;
   template <class F>
-  void fields(F f) { f(training), f(epsilon), f(momentum); }
+  void fields(F f) {
+    f(training), f(epsilon), f(momentum);
+  }
 };
 
 // layerNorm over the last `axes` axes. in: x, (scale, offset if `affine`); out: y, mean, inverse deviation (float32).
@@ -162,7 +185,9 @@ struct LayerNorm {
   bool affine = true;
   double epsilon = 1e-5;
   template <class F>
-  void fields(F f) { f(axes), f(affine), f(epsilon); }
+  void fields(F f) {
+    f(axes), f(affine), f(epsilon);
+  }
 };
 
 // in: x; out axis i is input axis order[i].
@@ -174,7 +199,8 @@ struct Permute {
   }
 };
 
-// out[i...] = x[start + i * step ...]; a step may be negative, or 0 (x is broadcast along the axis). Sizes are the output's.
+// out[i...] = x[start + i * step ...]; a step may be negative, or 0 (x is broadcast along the axis). Sizes are the
+// output's.
 struct Slice {
   int64_t start[kMaxRank] = {}, step[kMaxRank] = {1, 1, 1, 1, 1, 1, 1, 1};
   template <class F>
@@ -198,7 +224,9 @@ struct Pad {
 struct Concat {
   int axis = 0;
   template <class F>
-  void fields(F f) { f(axis); }
+  void fields(F f) {
+    f(axis);
+  }
 };
 
 // gather: in: x, indices (int32 or int64). along = false: out = x.shape[:axis] + indices.shape + x.shape[axis + 1:]
@@ -209,7 +237,9 @@ struct Gather {
   int axis = 0;
   bool along = false;
   template <class F>
-  void fields(F f) { f(axis), f(along); }
+  void fields(F f) {
+    f(axis), f(along);
+  }
 };
 
 // sort: in: x; out: values, int32 indices; stable; NaN is the largest. topK: the same, first k of the order.
@@ -217,7 +247,9 @@ struct Sort {
   int axis = 0;
   bool descending = false;
   template <class F>
-  void fields(F f) { f(axis), f(descending); }
+  void fields(F f) {
+    f(axis), f(descending);
+  }
 };
 
 enum class Interpolation { nearest, bilinear };
@@ -226,26 +258,30 @@ struct Resize {
   Interpolation method = Interpolation::bilinear;
   bool alignCorners = false;
   template <class F>
-  void fields(F f) { f(method), f(alignCorners); }
+  void fields(F f) {
+    f(method), f(alignCorners);
+  }
 };
 
 enum class Distribution { bits, uniform, normal, integers, bernoulli, permutation };
-// Philox 4x32-10. With `seeded`: key = seed, counter from 0; no inputs. Else in: state int64 [2] (seed, next counter), and
-// the state is also the second output, in place, moved on by the numbers used.
-// uniform: [a, b); normal: mean a, deviation b; integers: [a, b); bernoulli: `b` with probability a, else 0.
+// Philox 4x32-10. With `seeded`: key = seed, counter from 0; no inputs. Else in: state int64 [2] (seed, next counter),
+// and the state is also the second output, in place, moved on by the numbers used. uniform: [a, b); normal: mean a,
+// deviation b; integers: [a, b); bernoulli: `b` with probability a, else 0.
 struct Random {
   Distribution distribution = Distribution::uniform;
   bool seeded = false;
   double seed = 0, a = 0, b = 1;
   template <class F>
-  void fields(F f) { f(distribution), f(seeded), f(seed), f(a), f(b); }
+  void fields(F f) {
+    f(distribution), f(seeded), f(seed), f(a), f(b);
+  }
 };
 
 enum class OptimizerKind { sgd, adam, adamw };
-// One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), then for each of
-// `count` parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has one slot (velocity)
-// when momentum != 0, else none; Adam and AdamW have two (first and second moment).
-// Slots are float32, whatever the parameter.
+// One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), then
+// for each of `count` parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has
+// one slot (velocity) when momentum != 0, else none; Adam and AdamW have two (first and second moment). Slots are
+// float32, whatever the parameter.
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   int count = 0;
@@ -257,22 +293,26 @@ struct Optimizer {
   }
 };
 
-// The batch op. in: images uint8 [n, h, w, c], indices int32 [b], mean float32 [c], deviation float32 [c] (in units of 0..1);
-// out: [b, h, w, c] = (pixel / 255 - mean) / deviation, flipped left to right with probability `flip`, shifted by up to `shift`
-// pixels each way (outside: pixel 0). Decisions come from Philox(seed; epoch, sample index).
+// The batch op. in: images uint8 [n, h, w, c], indices int32 [b], mean float32 [c], deviation float32 [c] (in units of
+// 0..1); out: [b, h, w, c] = (pixel / 255 - mean) / deviation, flipped left to right with probability `flip`, shifted
+// by up to `shift` pixels each way (outside: pixel 0). Decisions come from Philox(seed; epoch, sample index).
 struct Batch {
   double flip = 0;
   int shift = 0;
   double seed = 0, epoch = 0;
   template <class F>
-  void fields(F f) { f(flip), f(shift), f(seed), f(epoch); }
+  void fields(F f) {
+    f(flip), f(shift), f(seed), f(epoch);
+  }
 };
 
 // in: predictions, labels (int32 [n]), counts int32 [c, c]; out: counts in place: counts[label][prediction] += 1.
 struct Count {
   int unused = 0;
   template <class F>
-  void fields(F f) { f(unused); }
+  void fields(F f) {
+    f(unused);
+  }
 };
 
 }  // namespace needletail

@@ -139,7 +139,8 @@ Tensors Program::replay(const Tensors& given) {
     const char* op = "compile";
     try {
       for (size_t i = 0; i < from.size(); i++) {
-        if (Failure failure = queue.failureOf(from[i])) return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
+        if (Failure failure = queue.failureOf(from[i]))
+          return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
         backend.copy(stream, run->inputs[i].memory, from[i], run->inputs[i].bytes);
       }
       for (const Run::Item& item : run->items) {
@@ -178,7 +179,8 @@ std::string Program::text() const {
   }
   size_t sum = 0;
   for (const Buffer& b : buffers) sum += b.kind == Buffer::external ? 0 : aligned(b.bytes);
-  s += std::to_string(steps.size()) + " steps, " + std::to_string(arenaBytes) + " bytes planned for " + std::to_string(sum) + " bytes of intermediate values\n";
+  s += std::to_string(steps.size()) + " steps, " + std::to_string(arenaBytes) + " bytes planned for " +
+       std::to_string(sum) + " bytes of intermediate values\n";
   return s;
 }
 

@@ -20,8 +20,8 @@ struct Step {
 struct Buffer {
   enum Kind : uint8_t { input, external, temporary } kind;
   size_t bytes = 0;
-  Ref<Storage> held;          // external: kept alive
-  size_t offset = 0;          // temporary and input: its place in the arena
+  Ref<Storage> held;  // external: kept alive
+  size_t offset = 0;  // temporary and input: its place in the arena
   int first = -1, last = -1;  // steps between which its value is needed
 };
 

@@ -101,7 +101,8 @@ void Queue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers
     stream_.workspace = backend_.allocate(prepared.workspace);
     workspaceBytes_ = stream_.workspace ? prepared.workspace : 0;
     if (!stream_.workspace) {
-      throw Error("expected " + std::to_string(prepared.workspace) + " bytes of scratch memory, got none", Fault::memory);
+      throw Error("expected " + std::to_string(prepared.workspace) + " bytes of scratch memory, got none",
+                  Fault::memory);
     }
   }
   prepared.run(stream, buffers);
@@ -126,7 +127,8 @@ void Queue::runKernel(Command& command) {
     runPrepared(stream_, *command.prepared, buffers);
   } catch (const std::exception& error) {
     const auto* known = dynamic_cast<const Error*>(&error);
-    fail(std::make_shared<const Error>(std::string(command.op) + ": " + error.what(), known ? known->fault : Fault::device),
+    fail(std::make_shared<const Error>(std::string(command.op) + ": " + error.what(),
+                                       known ? known->fault : Fault::device),
          outputs, command.outputs, command.inPlace);
   }
 }

@@ -1,5 +1,5 @@
-// The in-order queue of a device. Where the backend computes synchronously (CPU), one thread works it off; a reader may run a
-// small backlog itself. Where the backend is asynchronous (CUDA), pushing is enqueuing on its stream.
+// The in-order queue of a device. Where the backend computes synchronously (CPU), one thread works it off; a reader may
+// run a small backlog itself. Where the backend is asynchronous (CUDA), pushing is enqueuing on its stream.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -45,7 +45,8 @@ class Queue {
   // Runs a small backlog itself; true when all has run, else the queue's thread is at work.
   bool tryFinish();
 
-  // The failure that spoilt this memory, if any (after waiting, or from a task). Seen failures are not reported by takeFailure.
+  // The failure that spoilt this memory, if any (after waiting, or from a task). Seen failures are not reported by
+  // takeFailure.
   Failure failureOf(const void* memory);
   // The first failure that nobody has seen; forgets it.
   Failure takeFailure();
@@ -64,7 +65,7 @@ class Queue {
 
  private:
   static constexpr uint64_t kCapacity = 1 << 12;
-  static constexpr uint64_t kBatch = 64;         // small commands that pile up before anyone runs them
+  static constexpr uint64_t kBatch = 64;  // small commands that pile up before anyone runs them
   static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
   Command& reserve(std::unique_lock<std::mutex>& lock);
   void publish(double cost, bool threadBound);
@@ -80,11 +81,11 @@ class Queue {
   Stream stream_;
   size_t workspaceBytes_ = 0;
   std::vector<Command> ring_;
-  std::mutex push_;     // one pusher at a time
+  std::mutex push_;  // one pusher at a time
   std::mutex running_;  // held by whoever executes
   std::atomic<uint64_t> pushed_{0}, done_{0};
-  std::atomic<double> backlogCost_{0};        // of what was pushed since the queue was last seen empty
-  std::atomic<bool> backlogBound_{false};     // some of it is thread-bound
+  std::atomic<double> backlogCost_{0};  // of what was pushed since the queue was last seen empty
+  std::atomic<bool> backlogBound_{false};  // some of it is thread-bound
   std::atomic<bool> sleeping_{false}, held_{false}, stopping_{false};
   std::atomic<int> waiters_{0};
   std::atomic<bool> started_{false};

@@ -7,7 +7,8 @@
 
 #include "small_vector.h"
 
-// For the few words that every op looks at on its thread: no call to find them. A library's share of such memory is small.
+// For the few words that every op looks at on its thread: no call to find them. A library's share of such memory is
+// small.
 #define NEEDLETAIL_THREAD thread_local __attribute__((tls_model("initial-exec")))
 
 namespace needletail {

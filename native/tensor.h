@@ -1,4 +1,5 @@
-// A tensor: dense, row-major, on one device. Lives on the thread of its JavaScript environment; only addresses go to queues.
+// A tensor: dense, row-major, on one device. Lives on the thread of its JavaScript environment; only addresses go to
+// queues.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -68,15 +69,15 @@ class Ref {
   T* object_ = nullptr;
 };
 
-// Memory of a device. Given back to the pool when the last tensor lets go: the queue is in order, so whoever gets the block
-// next uses it after all that was enqueued before.
+// Memory of a device. Given back to the pool when the last tensor lets go: the queue is in order, so whoever gets the
+// block next uses it after all that was enqueued before.
 struct Storage final : Pooled<Storage> {
   Storage(Device& device, size_t bytes);
   ~Storage();
   Device& device;
   void* data;
   size_t bytes;
-  uint64_t id;           // never reused: names the storage in a recording
+  uint64_t id;  // never reused: names the storage in a recording
   static uint64_t nextId();
   uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
 };
@@ -84,9 +85,9 @@ struct Storage final : Pooled<Storage> {
 struct TensorBody final : Pooled<TensorBody> {
   Spec spec;
   Ref<Storage> storage;  // none: an immediate number
-  double number = 0;     // the value of an immediate
-  Ref<Node> node;        // what made it, or a leaf's own node; none: no gradient flows
-  int output = 0;        // which result of the node
+  double number = 0;  // the value of an immediate
+  Ref<Node> node;  // what made it, or a leaf's own node; none: no gradient flows
+  int output = 0;  // which result of the node
   TensorBody();
   ~TensorBody();
 };

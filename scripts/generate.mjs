@@ -33,7 +33,7 @@ const functions = rows.map(({ kind, name, dtypes, doc }) => {
   const generic = `<D extends ${constraints[dtypes]}>`
   const comment = `/** ${doc} dtypes: ${dtypes === 'any' ? 'all' : dtypes === 'bools' ? 'bool' : dtypes}. */`
   if (kind === 'BINARY' || kind === 'COMPARE') {
-    return `${comment.replace(' */', ' Shapes broadcast; a number takes the tensor\'s dtype. */')}
+    return `${comment.replace(' */', " Shapes broadcast; a number takes the tensor's dtype. */")}
 export function ${name}${generic}(a: Tensor<D> | number, b: Tensor<D> | number): ${result} {
   return binary(ops.${name}, '${name}', a, b) as ${result}
 }`
@@ -79,7 +79,8 @@ addMethods({ ${rows.map((r) => r.name).join(', ')} })
 const names = rows.map((r) => r.name)
 for (const file of readdirSync(resolve(root, 'native/ops')).sort()) {
   if (!file.endsWith('.cc')) continue
-  for (const match of readFileSync(resolve(root, 'native/ops', file), 'utf8').matchAll(/\.name = "(\w+)"/g)) names.push(match[1])
+  for (const match of readFileSync(resolve(root, 'native/ops', file), 'utf8').matchAll(/\.name = "(\w+)"/g))
+    names.push(match[1])
 }
 const opNames = `// Made by scripts/generate.mjs from native/ops.
 /** The ops of the native core, elementwise ones first. */

@@ -80,7 +80,8 @@ function flatten(values: unknown, shape: readonly number[], axis: number, write:
 
 function convert(value: unknown, dtype: DType): number | bigint {
   const kind = typeof value
-  if (kind !== 'number' && kind !== 'boolean' && kind !== 'bigint') throw expected('tensor', 'numbers, booleans or bigints', quoted(value))
+  if (kind !== 'number' && kind !== 'boolean' && kind !== 'bigint')
+    throw expected('tensor', 'numbers, booleans or bigints', quoted(value))
   if (dtype === 'float32') return Number(value)
   if (dtype === 'bool') return value ? 1 : 0
   const low = dtype === 'int32' ? -(2 ** 31) : dtype === 'int64' ? -(2 ** 63) : 0
@@ -128,17 +129,30 @@ export function tensor(values: unknown, second?: unknown, third?: unknown): Tens
   }
   const flat = isTypedArray(values)
   if (!flat && !Array.isArray(values) && !['number', 'boolean', 'bigint'].includes(typeof values)) {
-    throw expected('tensor', 'numbers, nested arrays or a typed array', quoted(values), 'Typed arrays: Float32Array, Int32Array, BigInt64Array, Uint8Array.')
+    throw expected(
+      'tensor',
+      'numbers, nested arrays or a typed array',
+      quoted(values),
+      'Typed arrays: Float32Array, Int32Array, BigInt64Array, Uint8Array.'
+    )
   }
   const nesting = flat ? [values.length] : shapeOf(values)
   const count = nesting.reduce((n, d) => n * d, 1)
   const shape = shapeGiven ? checkShape('tensor', second) : nesting
   if (shape.reduce((n, d) => n * d, 1) !== count) {
-    throw expected('tensor', `${shape.reduce((n, d) => n * d, 1)} values for the shape [${shape.join(', ')}]`, String(count))
+    throw expected(
+      'tensor',
+      `${shape.reduce((n, d) => n * d, 1)} values for the shape [${shape.join(', ')}]`,
+      String(count)
+    )
   }
   const ArrayType = arrayTypes[dtype]
   let data: ArrayBufferView
-  if (flat && (values instanceof ArrayType || (values instanceof Uint8ClampedArray && dtype === 'uint8')) && dtype !== 'bool') {
+  if (
+    flat &&
+    (values instanceof ArrayType || (values instanceof Uint8ClampedArray && dtype === 'uint8')) &&
+    dtype !== 'bool'
+  ) {
     data = values
   } else {
     const made = new ArrayType(count)
@@ -170,7 +184,12 @@ export function full(shape: readonly number[], value: number, options?: Partial<
   return constant('full', shape, value, options)
 }
 
-function constant(op: string, shape: readonly number[], value: number, options?: Partial<TensorOptions<DType>>): Tensor<any> {
+function constant(
+  op: string,
+  shape: readonly number[],
+  value: number,
+  options?: Partial<TensorOptions<DType>>
+): Tensor<any> {
   return call('fill', [], [value, dtypeCode(op, options?.dtype ?? 'float32'), ...checkShape(op, shape)])
 }
 

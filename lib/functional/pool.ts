@@ -1,6 +1,6 @@
 // Pooling: what a window that slides over images [n, height, width, channels] comes to.
 import { expected, quoted } from '../errors.js'
-import type { Tensor} from '../tensor.js';
+import type { Tensor } from '../tensor.js'
 import { callMany, type FloatDType } from '../tensor.js'
 import { mean } from './reduce.js'
 import { reshape } from './shape.js'

@@ -1,6 +1,6 @@
 // Resizing images.
 import { checkWord, expected, quoted } from '../errors.js'
-import type { Tensor} from '../tensor.js';
+import type { Tensor } from '../tensor.js'
 import { call, type DType } from '../tensor.js'
 import { checkImages, pairOf, type Pair } from './window.js'
 

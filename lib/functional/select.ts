@@ -6,7 +6,11 @@ import { full } from './creation.js'
 /**
  * a where the condition is true, b elsewhere; shapes broadcast. A number takes the dtype of the other side.
  */
-export function where<D extends DType>(condition: Tensor<'bool'>, a: Tensor<D> | number, b: Tensor<D> | number): Tensor<D> {
+export function where<D extends DType>(
+  condition: Tensor<'bool'>,
+  a: Tensor<D> | number,
+  b: Tensor<D> | number
+): Tensor<D> {
   const partner = a instanceof Tensor ? a : b
   if (!(partner instanceof Tensor)) throw expected('where', 'a tensor on at least one side', quoted(a))
   const side = (value: Tensor<D> | number): Tensor<D> =>
@@ -31,9 +35,14 @@ export interface MatmulOptions {
  */
 export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>, options: MatmulOptions = {}): Tensor<D> {
   const { transposeA = false, transposeB = false, bias, activation } = options ?? {}
-  if (activation !== undefined && activation !== 'relu') throw expected('matmul', "the activation 'relu' or none", quoted(activation))
+  if (activation !== undefined && activation !== 'relu')
+    throw expected('matmul', "the activation 'relu' or none", quoted(activation))
   const inputs = bias === undefined ? [a, b] : [a, b, bias]
-  return call('matmul', inputs, [Number(Boolean(transposeA)), Number(Boolean(transposeB)), activation === 'relu' ? 1 : 0])
+  return call('matmul', inputs, [
+    Number(Boolean(transposeA)),
+    Number(Boolean(transposeB)),
+    activation === 'relu' ? 1 : 0
+  ])
 }
 
 declare module '../tensor.js' {

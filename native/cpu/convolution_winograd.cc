@@ -12,8 +12,8 @@ namespace needletail {
 namespace {
 
 constexpr int64_t kLeastChannels = 8, kMostChannels = 8192;
-constexpr int64_t kChunkFloats = 192 << 10;        // of one thread's tiles: they stay in the second cache
-constexpr int64_t kMostSums = int64_t{16} << 20;   // floats of one thread's sums of weight gradients
+constexpr int64_t kChunkFloats = 192 << 10;  // of one thread's tiles: they stay in the second cache
+constexpr int64_t kMostSums = int64_t{16} << 20;  // floats of one thread's sums of weight gradients
 
 int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
@@ -26,17 +26,20 @@ struct WinogradRun final : Prepared {
 
   void run(Stream& stream, void* const* buffers) override {
     float* space = static_cast<float*>(stream.workspace);
-    if (kernel == Kernel::convolutionWeights) gradient(space, buffers);
-    else forward(space, buffers);
+    if (kernel == Kernel::convolutionWeights)
+      gradient(space, buffers);
+    else
+      forward(space, buffers);
   }
 
   // The convolution, or the gradient of its input: a convolution of the gradient with the weights turned round.
   void forward(float* space, void* const* buffers) const {
     const float* w = static_cast<const float*>(buffers[1]);
     const bool data = kernel == Kernel::convolutionData;
-    WinogradForward job{shape, static_cast<const float*>(buffers[0]), space,
-                        bias && !data ? static_cast<const float*>(buffers[2]) : nullptr, relu && !data,
-                        static_cast<float*>(buffers[bias && !data ? 3 : 2]), nullptr};
+    WinogradForward job{shape,         static_cast<const float*>(buffers[0]),
+                        space,         bias && !data ? static_cast<const float*>(buffers[2]) : nullptr,
+                        relu && !data, static_cast<float*>(buffers[bias && !data ? 3 : 2]),
+                        nullptr};
     const auto weights = winogradWeightsForIsa();
     const auto weightsTurned = winogradWeightsTurnedForIsa();
     const auto compute = winogradForwardForIsa();
@@ -45,8 +48,10 @@ struct WinogradRun final : Prepared {
     {
       const int64_t id = omp_get_thread_num(), of = omp_get_num_threads();
       // Turned weights have the gradient's channels, which are this convolution's inputs, as rows.
-      if (data) weightsTurned(w, shape.c, shape.o, rows * id / of, rows * (id + 1) / of, space);
-      else weights(w, shape.o, shape.c, panels * id / of * kGemmWidth, panels * (id + 1) / of * kGemmWidth, space);
+      if (data)
+        weightsTurned(w, shape.c, shape.o, rows * id / of, rows * (id + 1) / of, space);
+      else
+        weights(w, shape.o, shape.c, panels * id / of * kGemmWidth, panels * (id + 1) / of * kGemmWidth, space);
 #pragma omp barrier
       WinogradForward part = job;
       part.scratch = space + weightsFloats + id * scratchFloats;
@@ -65,10 +70,12 @@ struct WinogradRun final : Prepared {
       if (id == 0) parts = of;
       float* sums = space + id * (sumsFloats + scratchFloats);
       std::memset(sums, 0, static_cast<size_t>(sumsFloats) * 4);
-      compute({shape, static_cast<const float*>(buffers[1]), static_cast<const float*>(buffers[0]), sums, sums + sumsFloats},
+      compute({shape, static_cast<const float*>(buffers[1]), static_cast<const float*>(buffers[0]), sums,
+               sums + sumsFloats},
               shape.tiles() * id / of, shape.tiles() * (id + 1) / of);
 #pragma omp barrier
-      finish(shape, space, sumsFloats + scratchFloats, static_cast<int>(of), shape.o * id / of, shape.o * (id + 1) / of, dw);
+      finish(shape, space, sumsFloats + scratchFloats, static_cast<int>(of), shape.o * id / of, shape.o * (id + 1) / of,
+             dw);
     }
     if (!bias) return;
     float* db = static_cast<float*>(buffers[3]);
@@ -84,8 +91,9 @@ struct WinogradRun final : Prepared {
 
 std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   const Convolution& p = s.params;
-  const bool fits = s.dtype == DType::float32 && s.kh == 3 && s.kw == 3 && p.groups == 1 && p.stride[0] == 1 && p.stride[1] == 1 &&
-                    p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 && p.low[1] <= 2 && !p.epilogue.residual;
+  const bool fits = s.dtype == DType::float32 && s.kh == 3 && s.kw == 3 && p.groups == 1 && p.stride[0] == 1 &&
+                    p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 && p.low[1] <= 2 &&
+                    !p.epilogue.residual;
   const int64_t least = std::min(s.c, s.o), most = std::max(s.c, s.o);
   if (!fits || least < kLeastChannels || most > kMostChannels || s.products() == 0) return nullptr;
 

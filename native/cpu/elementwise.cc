@@ -48,8 +48,10 @@ void gatherTile(const Walk& walk, const int64_t* stride, const void* from, int64
   const int inner = walk.rank - 1;
   while (n > 0) {
     const int64_t run = std::min(n, walk.size[inner] - index[inner]);
-    if (stride[inner] == 0) std::fill_n(y, run, x[offset]);
-    else std::copy_n(x + offset, run, y);
+    if (stride[inner] == 0)
+      std::fill_n(y, run, x[offset]);
+    else
+      std::copy_n(x + offset, run, y);
     y += run;
     n -= run;
     offset += run * stride[inner];
@@ -135,8 +137,10 @@ struct ElementwiseRun final : Prepared {
     const DType dtype = operands[i].dtype;
     if (operands[i].kind == Operand::number) {
       const double v = operands[i].value;
-      if (isFloat(dtype)) fillTile(tile, static_cast<float>(v), m);
-      else dispatch(dtype, [&](auto t) { fillTile(tile, static_cast<typename decltype(t)::type>(v), m); });
+      if (isFloat(dtype))
+        fillTile(tile, static_cast<float>(v), m);
+      else
+        dispatch(dtype, [&](auto t) { fillTile(tile, static_cast<typename decltype(t)::type>(v), m); });
     } else if (isHalf(i)) {
       float v;
       halfToFloat(dtype, from, &v, 1);
@@ -162,7 +166,10 @@ struct ElementwiseRun final : Prepared {
 };
 
 RowFunction rowFunction(int row, DType dtype) {
-  const Column column = isFloat(dtype) ? kFloat : dtype == DType::int32 ? kInt32 : dtype == DType::int64 ? kInt64 : kUint8;
+  const Column column = isFloat(dtype)          ? kFloat
+                        : dtype == DType::int32 ? kInt32
+                        : dtype == DType::int64 ? kInt64
+                                                : kUint8;
 #if defined(__x86_64__)
   if (isa() == Isa::avx512) return avx512::elementwiseRow(row, column);
   if (isa() == Isa::avx2) return avx2::elementwiseRow(row, column);

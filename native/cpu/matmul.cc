@@ -132,7 +132,8 @@ std::vector<int64_t> batchOffsets(const Shape& operand, const Shape& out) {
 
 std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   const auto params = read<Matmul>(call.params);
-  if (!isFloat(call.out[0].dtype) || params.epilogue.residual || params.epilogue.activation == Activation::gelu) return nullptr;
+  if (!isFloat(call.out[0].dtype) || params.epilogue.residual || params.epilogue.activation == Activation::gelu)
+    return nullptr;
   const Shape &a = call.in[0].shape, &b = call.in[1].shape, &out = call.out[0].shape;
   auto run = std::make_unique<MatmulRun>();
   run->dtype = call.out[0].dtype;
@@ -154,7 +155,8 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   const int64_t aSize = run->m * run->k, bSize = run->k * run->n;
   run->swapped = moved(run->a.row != 1, run->b.row != 1, aSize, bSize, run->m * run->n) <
                  moved(run->b.column != 1, run->a.column != 1, bSize, aSize, 0);
-  run->cost = 200 + (2.0 * run->m * run->n * run->k / 50 + (run->aElements + run->bElements) * 0.5) * (run->batches ? 1 : 0) * 1.0;
+  run->cost = 200 + (2.0 * run->m * run->n * run->k / 50 + (run->aElements + run->bElements) * 0.5) *
+                        (run->batches ? 1 : 0) * 1.0;
   if (run->batches > 1) run->cost = 200 + run->batches * (2.0 * run->m * run->n * run->k / 50 + run->k * run->n * 0.5);
   run->threadBound = worthParallel(run->cost);
   run->team = run->threadBound ? threads() : 1;

@@ -17,7 +17,7 @@ struct RowInfo {
   Row row;
   Kinds kinds;
   int operands;
-  bool boolean;                  // the result is bool
+  bool boolean;  // the result is bool
   const char* derivatives[2];
   bool saves(char variable) const;
 };
@@ -42,11 +42,14 @@ const RowInfo& infoOf(const Op& op) { return kRows[&op - &elementwiseOp(0)]; }
 bool mentions(std::string_view text, char variable) {
   auto isWord = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   for (size_t i = 0; i < text.size(); i++) {
-    if (text[i] == variable && (i == 0 || !isWord(text[i - 1])) && (i + 1 == text.size() || !isWord(text[i + 1]))) return true;
+    if (text[i] == variable && (i == 0 || !isWord(text[i - 1])) && (i + 1 == text.size() || !isWord(text[i + 1])))
+      return true;
   }
   return false;
 }
-bool RowInfo::saves(char variable) const { return mentions(derivatives[0], variable) || mentions(derivatives[1], variable); }
+bool RowInfo::saves(char variable) const {
+  return mentions(derivatives[0], variable) || mentions(derivatives[1], variable);
+}
 
 bool accepts(Kinds kinds, DType dtype) {
   switch (kinds) {
@@ -77,9 +80,13 @@ void checkImmediate(const Arguments& args, double value, DType dtype) {
   if (isFloat(dtype)) return;
   const bool whole = std::floor(value) == value;
   const double low = dtype == DType::int32 ? -2147483648.0 : dtype == DType::int64 ? -9007199254740991.0 : 0;
-  const double high = dtype == DType::int32 ? 2147483647.0 : dtype == DType::int64 ? 9007199254740991.0 : dtype == DType::uint8 ? 255 : 1;
+  const double high = dtype == DType::int32   ? 2147483647.0
+                      : dtype == DType::int64 ? 9007199254740991.0
+                      : dtype == DType::uint8 ? 255
+                                              : 1;
   if (!whole || value < low || value > high) {
-    args.fail(std::string("a number that ") + name(dtype) + " can hold", numberText(value), "Use astype('float32') first.");
+    args.fail(std::string("a number that ") + name(dtype) + " can hold", numberText(value),
+              "Use astype('float32') first.");
   }
 }
 
@@ -98,7 +105,8 @@ Shape broadcast(const Arguments& args, const Shape& a, const Shape& b) {
 }
 
 void require(const Arguments& args, int count) {
-  if (static_cast<int>(args.in.size()) != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
+  if (static_cast<int>(args.in.size()) != count)
+    args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
   for (const Tensor& t : args.in) {
     if (!t) args.fail("a tensor", "nothing");
   }
@@ -111,7 +119,8 @@ Specs infer(const Arguments& args) {
   if (!accepts(info.kinds, out.dtype)) args.fail(describe(info.kinds), out.text(), "Use astype.");
   if (info.operands == 2) {
     if (args.spec(1).dtype != out.dtype) {
-      args.fail("tensors of one dtype", std::string(name(out.dtype)) + " and " + name(args.spec(1).dtype), "Use astype.");
+      args.fail("tensors of one dtype", std::string(name(out.dtype)) + " and " + name(args.spec(1).dtype),
+                "Use astype.");
     }
     out.shape = broadcast(args, args.spec(0).shape, args.spec(1).shape);
   }
@@ -132,7 +141,8 @@ void issueRow(Row row, const Tensors& operands, const Params& numbers, const Ten
   Tensors in;
   for (size_t i = 0; i < operands.size(); i++) {
     const Tensor& t = operands[i];
-    // A kernel knows its operands' dtype from a buffer, which a comparison's bool result is not: one operand must have one.
+    // A kernel knows its operands' dtype from a buffer, which a comparison's bool result is not: one operand must have
+    // one.
     const bool last = i + 1 == operands.size() && in.empty() && t.dtype() != out.dtype();
     if (t.isImmediate() && !last) {
       e.immediates |= 1 << i;
@@ -162,7 +172,8 @@ Tensor fused(const RowInfo& info, int which, const Tensors& variables, const Ten
 }
 
 // The graph of each derivative: its expression over tensors.
-Tensor graphOf(Row row, int which, const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& g, double p, double q) {
+Tensor graphOf(Row row, int which, const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& g, double p,
+               double q) {
   using namespace rows;
   const Tensor& x = a;
   (void)x, (void)b, (void)y, (void)p, (void)q, (void)which;
@@ -195,7 +206,8 @@ Tensors backward(const History& h, const Tensors& gradients) {
     }
     Tensor d;
     if (h.graph) {
-      d = graphOf(info.row, i, h.in[0], info.operands == 2 ? h.in[1] : Tensor(), h.out[0], g, h.params.real(0), h.params.real(1));
+      d = graphOf(info.row, i, h.in[0], info.operands == 2 ? h.in[1] : Tensor(), h.out[0], g, h.params.real(0),
+                  h.params.real(1));
     } else {
       Tensors variables = h.in;
       variables.push_back(h.out[0]);
@@ -208,14 +220,17 @@ Tensors backward(const History& h, const Tensors& gradients) {
 
 Specs inferWhere(const Arguments& args) {
   require(args, 3);
-  if (args.spec(0).dtype != DType::boolean) args.fail("a bool condition", args.spec(0).text(), "Compare, or use astype('bool').");
+  if (args.spec(0).dtype != DType::boolean)
+    args.fail("a bool condition", args.spec(0).text(), "Compare, or use astype('bool').");
   if (args.spec(1).dtype != args.spec(2).dtype) {
-    args.fail("values of one dtype", std::string(name(args.spec(1).dtype)) + " and " + name(args.spec(2).dtype), "Use astype.");
+    args.fail("values of one dtype", std::string(name(args.spec(1).dtype)) + " and " + name(args.spec(2).dtype),
+              "Use astype.");
   }
   for (int i = 1; i < 3; i++) {
     if (args.in[i].isImmediate()) checkImmediate(args, args.in[i].number(), args.spec(i).dtype);
   }
-  return {{args.spec(1).dtype, broadcast(args, broadcast(args, args.spec(0).shape, args.spec(1).shape), args.spec(2).shape)}};
+  return {{args.spec(1).dtype,
+           broadcast(args, broadcast(args, args.spec(0).shape, args.spec(1).shape), args.spec(2).shape)}};
 }
 
 void forwardWhere(const Arguments& args, Tensors& out) { issueRow(Row::where, args.in, {}, out[0]); }
@@ -267,7 +282,12 @@ const Op& elementwiseOp(int index) { return elementwiseTable()[index]; }
 int elementwiseOps() { return kCount; }
 
 extern const Op whereOp;
-const Op whereOp = {.name = "where", .infer = inferWhere, .forward = forwardWhere, .backward = backwardWhere, .saveInputs = save(0), .takesImmediates = true};
+const Op whereOp = {.name = "where",
+                    .infer = inferWhere,
+                    .forward = forwardWhere,
+                    .backward = backwardWhere,
+                    .saveInputs = save(0),
+                    .takesImmediates = true};
 
 Tensor applyRow(Row row, const Tensor& a, double p, double q) { return apply1(opOf(row), {a}, {p, q}); }
 Tensor applyRow(Row row, const Tensor& a, const Tensor& b) { return apply1(opOf(row), {a, b}); }

@@ -43,11 +43,16 @@ struct Number {
   NT_INLINE friend Number maximum(Number a, Number b) { return (a.v > b.v) | (a.v != a.v) ? a.v : b.v; }
   NT_INLINE friend Number minimum(Number a, Number b) { return (a.v < b.v) | (a.v != a.v) ? a.v : b.v; }
   NT_INLINE friend Number absolute(Number a) {
-    if constexpr (std::is_floating_point_v<T>) return std::fabs(a.v);
-    else if constexpr (std::is_unsigned_v<T>) return a.v;
-    else return a.v < 0 ? static_cast<T>(-a.v) : a.v;
+    if constexpr (std::is_floating_point_v<T>)
+      return std::fabs(a.v);
+    else if constexpr (std::is_unsigned_v<T>)
+      return a.v;
+    else
+      return a.v < 0 ? static_cast<T>(-a.v) : a.v;
   }
-  NT_INLINE friend Number sign(Number a) { return static_cast<T>((a.v > 0) - (a.v < 0)); }  // 0 for a NaN, as in PyTorch
+  NT_INLINE friend Number sign(Number a) {
+    return static_cast<T>((a.v > 0) - (a.v < 0));
+  }  // 0 for a NaN, as in PyTorch
   NT_INLINE friend Number floorDivide(Number a, Number b) {
     if constexpr (std::is_floating_point_v<T>) {
       return std::floor(a.v / b.v);
@@ -71,9 +76,23 @@ struct Number {
   }
 #define NT_FUNCTION(name) \
   NT_INLINE friend Number name(Number a) { return std::name(a.v); }
-  NT_FUNCTION(sqrt) NT_FUNCTION(exp) NT_FUNCTION(expm1) NT_FUNCTION(log) NT_FUNCTION(log1p) NT_FUNCTION(log2)
-  NT_FUNCTION(sin) NT_FUNCTION(cos) NT_FUNCTION(tan) NT_FUNCTION(atan) NT_FUNCTION(tanh) NT_FUNCTION(erf)
-  NT_FUNCTION(floor) NT_FUNCTION(ceil) NT_FUNCTION(rint)
+  // clang-format off
+  NT_FUNCTION(sqrt)
+  NT_FUNCTION(exp)
+  NT_FUNCTION(expm1)
+  NT_FUNCTION(log)
+  NT_FUNCTION(log1p)
+  NT_FUNCTION(log2)
+  NT_FUNCTION(sin)
+  NT_FUNCTION(cos)
+  NT_FUNCTION(tan)
+  NT_FUNCTION(atan)
+  NT_FUNCTION(tanh)
+  NT_FUNCTION(erf)
+  NT_FUNCTION(floor)
+  NT_FUNCTION(ceil)
+  NT_FUNCTION(rint)
+  // clang-format on
 #undef NT_FUNCTION
   NT_INLINE friend Number pow(Number a, Number b) { return std::pow(a.v, b.v); }
   NT_INLINE friend Number atan2(Number a, Number b) { return std::atan2(a.v, b.v); }

@@ -14,9 +14,9 @@ inline Tensor like(const Tensor& t, double number) { return Tensor::immediate(nu
 
 #define UNARY(name, dtypes, value, derivative, doc) \
   inline Tensor name(const Tensor& x, double p = 0, double q = 0) { return applyRow(Row::name, x, p, q); }
-#define BINARY(name, dtypes, value, derivativeA, derivativeB, doc)                                \
-  inline Tensor name(const Tensor& a, const Tensor& b) { return applyRow(Row::name, a, b); }       \
-  inline Tensor name(const Tensor& a, double b) { return applyRow(Row::name, a, like(a, b)); }     \
+#define BINARY(name, dtypes, value, derivativeA, derivativeB, doc)                             \
+  inline Tensor name(const Tensor& a, const Tensor& b) { return applyRow(Row::name, a, b); }   \
+  inline Tensor name(const Tensor& a, double b) { return applyRow(Row::name, a, like(a, b)); } \
   inline Tensor name(double a, const Tensor& b) { return applyRow(Row::name, like(b, a), b); }
 #define TEST(name, dtypes, value, doc) \
   inline Tensor name(const Tensor& x) { return applyRow(Row::name, x); }
@@ -28,12 +28,13 @@ namespace rows {
 #undef BINARY
 #undef TEST
 #undef COMPARE
-using rows::abs, rows::sign, rows::square, rows::sqrt, rows::rsqrt, rows::exp, rows::log, rows::sin, rows::cos, rows::tanh,
-    rows::erf, rows::sigmoid, rows::pow, rows::maximum, rows::minimum, rows::floorDiv, rows::equal, rows::relu;
+using rows::abs, rows::sign, rows::square, rows::sqrt, rows::rsqrt, rows::exp, rows::log, rows::sin, rows::cos,
+    rows::tanh, rows::erf, rows::sigmoid, rows::pow, rows::maximum, rows::minimum, rows::floorDiv, rows::equal,
+    rows::relu;
 
-#define NT_OPERATOR(symbol, row)                                                                     \
-  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return rows::row(a, b); }         \
-  inline Tensor operator symbol(const Tensor& a, double b) { return rows::row(a, b); }                \
+#define NT_OPERATOR(symbol, row)                                                              \
+  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return rows::row(a, b); } \
+  inline Tensor operator symbol(const Tensor& a, double b) { return rows::row(a, b); }        \
   inline Tensor operator symbol(double a, const Tensor& b) { return rows::row(a, b); }
 NT_OPERATOR(+, add)
 NT_OPERATOR(-, sub)

@@ -22,7 +22,8 @@ Specs infer(const Arguments& args) {
   }
   const Shape &a = args.spec(0).shape, &b = args.spec(1).shape;
   const std::string both = a.text() + " and " + b.text();
-  if (a.rank() < 2 || b.rank() < 2) args.fail("tensors of rank 2 or more", both, "Reshape a vector to [1, n] or [n, 1].");
+  if (a.rank() < 2 || b.rank() < 2)
+    args.fail("tensors of rank 2 or more", both, "Reshape a vector to [1, n] or [n, 1].");
   const DType dtype = args.spec(0).dtype;
   if (dtype != args.spec(1).dtype) {
     args.fail("tensors of one dtype", std::string(name(dtype)) + " and " + name(args.spec(1).dtype), "Use astype.");
@@ -33,7 +34,8 @@ Specs infer(const Arguments& args) {
   const int64_t innerB = b.fromEnd(m.transposeB ? 1 : 2), columns = b.fromEnd(m.transposeB ? 2 : 1);
   if (inner != innerB) {
     args.fail("inner sizes that agree ([..., m, k] and [..., k, n])", both,
-              "k is " + std::to_string(inner) + " on the left and " + std::to_string(innerB) + " on the right; see transposeA and transposeB.");
+              "k is " + std::to_string(inner) + " on the left and " + std::to_string(innerB) +
+                  " on the right; see transposeA and transposeB.");
   }
   Shape out;
   for (int i = std::max(a.rank(), b.rank()); i > 2; i--) {
@@ -60,7 +62,8 @@ Tensors backward(const History& h, const Tensors& gradients) {
   if (h.params.flag(2)) g = applyRowGradient(Row::relu, h.out[0], g, h.graph);
   const Tensor &a = h.in[0], &b = h.in[1];
   Tensors result(h.wanted.size(), Tensor());
-  // y = A B, A = a or its transpose: dA = g B^T, dB = A^T g; each written so that no operand is copied to be transposed.
+  // y = A B, A = a or its transpose: dA = g B^T, dB = A^T g; each written so that no operand is copied to be
+  // transposed.
   if (h.wanted[0]) result[0] = sumTo(tA ? matmul(b, g, tB, true) : matmul(g, b, false, !tB), h.inSpecs[0].shape);
   if (h.wanted[1]) result[1] = sumTo(tB ? matmul(g, a, true, tA) : matmul(a, g, !tA, false), h.inSpecs[1].shape);
   if (h.wanted.size() > 2 && h.wanted[2]) result[2] = sumTo(g, h.inSpecs[2].shape);

@@ -20,7 +20,8 @@ Specs inferFill(const Arguments& args) {
   const int dtype = static_cast<int>(args.params.real(1));
   if (!(args.params.real(1) >= 0 && dtype < kDTypes)) args.fail("a dtype", std::to_string(dtype));
   spec.dtype = static_cast<DType>(dtype);
-  if (args.params.count() - 2 > kMaxRank) args.fail("a shape of at most 8 axes", std::to_string(args.params.count() - 2));
+  if (args.params.count() - 2 > kMaxRank)
+    args.fail("a shape of at most 8 axes", std::to_string(args.params.count() - 2));
   for (int i = 2; i < args.params.count(); i++) {
     const double d = args.params.real(i);
     if (!(d >= 0 && d < 1e15) || d != static_cast<double>(static_cast<int64_t>(d))) {
@@ -30,7 +31,9 @@ Specs inferFill(const Arguments& args) {
   }
   return {spec};
 }
-void forwardFill(const Arguments& args, Tensors& out) { issue(Kernel::fill, write(Fill{args.params.real(0)}), {}, out); }
+void forwardFill(const Arguments& args, Tensors& out) {
+  issue(Kernel::fill, write(Fill{args.params.real(0)}), {}, out);
+}
 
 }  // namespace
 

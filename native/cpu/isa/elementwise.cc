@@ -57,68 +57,80 @@ void loopWhere(int64_t n, const void* const* in, void* out, double, double) {
 }
 
 // Which types a row's dtypes ask for.
-struct floats { template <class T> static constexpr bool has = std::is_same_v<T, float>; };
-struct numbers { template <class T> static constexpr bool has = true; };
-struct any { template <class T> static constexpr bool has = true; };
-struct bools { template <class T> static constexpr bool has = std::is_same_v<T, uint8_t>; };
+struct floats {
+  template <class T>
+  static constexpr bool has = std::is_same_v<T, float>;
+};
+struct numbers {
+  template <class T>
+  static constexpr bool has = true;
+};
+struct any {
+  template <class T>
+  static constexpr bool has = true;
+};
+struct bools {
+  template <class T>
+  static constexpr bool has = std::is_same_v<T, uint8_t>;
+};
 
 template <class T>
 RowFunction rowOf(int row) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
   switch (static_cast<Row>(row)) {
-#define UNARY(name, dtypes, value, derivative, doc)                                                                      \
-  case Row::name:                                                                                                        \
-    if constexpr (dtypes::has<T>) {                                                                                      \
-      return [](int64_t n, const void* const* in, void* out, double P, double Q) {                                       \
-        loop1<T, T>(n, in, out, P, Q, [](auto x, auto p, auto q) { return value; });                                     \
-      };                                                                                                                 \
-    }                                                                                                                    \
-    return nullptr;                                                                                                      \
-  case Row::name##_gradient:                                                                                             \
-    if constexpr (std::is_same_v<T, float>) {                                                                            \
-      return [](int64_t n, const void* const* in, void* out, double P, double Q) {                                       \
-        loopUnaryGradient(n, in, out, P, Q, [](auto x, auto y, auto g, auto p, auto q) { return derivative; });          \
-      };                                                                                                                 \
-    }                                                                                                                    \
+#define UNARY(name, dtypes, value, derivative, doc)                                                             \
+  case Row::name:                                                                                               \
+    if constexpr (dtypes::has<T>) {                                                                             \
+      return [](int64_t n, const void* const* in, void* out, double P, double Q) {                              \
+        loop1<T, T>(n, in, out, P, Q, [](auto x, auto p, auto q) { return value; });                            \
+      };                                                                                                        \
+    }                                                                                                           \
+    return nullptr;                                                                                             \
+  case Row::name##_gradient:                                                                                    \
+    if constexpr (std::is_same_v<T, float>) {                                                                   \
+      return [](int64_t n, const void* const* in, void* out, double P, double Q) {                              \
+        loopUnaryGradient(n, in, out, P, Q, [](auto x, auto y, auto g, auto p, auto q) { return derivative; }); \
+      };                                                                                                        \
+    }                                                                                                           \
     return nullptr;
-#define BINARY(name, dtypes, value, derivativeA, derivativeB, doc)                                                       \
-  case Row::name:                                                                                                        \
-    if constexpr (dtypes::has<T>) {                                                                                      \
-      return [](int64_t n, const void* const* in, void* out, double, double) {                                           \
-        loop2<T, T>(n, in, out, [](auto a, auto b) { return value; });                                                   \
-      };                                                                                                                 \
-    }                                                                                                                    \
-    return nullptr;                                                                                                      \
-  case Row::name##_gradientA:                                                                                            \
-    if constexpr (std::is_same_v<T, float>) {                                                                            \
-      return [](int64_t n, const void* const* in, void* out, double, double) {                                           \
-        loopBinaryGradient(n, in, out, [](auto a, auto b, auto y, auto g) { return derivativeA; });                      \
-      };                                                                                                                 \
-    }                                                                                                                    \
-    return nullptr;                                                                                                      \
-  case Row::name##_gradientB:                                                                                            \
-    if constexpr (std::is_same_v<T, float>) {                                                                            \
-      return [](int64_t n, const void* const* in, void* out, double, double) {                                           \
-        loopBinaryGradient(n, in, out, [](auto a, auto b, auto y, auto g) { return derivativeB; });                      \
-      };                                                                                                                 \
-    }                                                                                                                    \
+#define BINARY(name, dtypes, value, derivativeA, derivativeB, doc)                                  \
+  case Row::name:                                                                                   \
+    if constexpr (dtypes::has<T>) {                                                                 \
+      return [](int64_t n, const void* const* in, void* out, double, double) {                      \
+        loop2<T, T>(n, in, out, [](auto a, auto b) { return value; });                              \
+      };                                                                                            \
+    }                                                                                               \
+    return nullptr;                                                                                 \
+  case Row::name##_gradientA:                                                                       \
+    if constexpr (std::is_same_v<T, float>) {                                                       \
+      return [](int64_t n, const void* const* in, void* out, double, double) {                      \
+        loopBinaryGradient(n, in, out, [](auto a, auto b, auto y, auto g) { return derivativeA; }); \
+      };                                                                                            \
+    }                                                                                               \
+    return nullptr;                                                                                 \
+  case Row::name##_gradientB:                                                                       \
+    if constexpr (std::is_same_v<T, float>) {                                                       \
+      return [](int64_t n, const void* const* in, void* out, double, double) {                      \
+        loopBinaryGradient(n, in, out, [](auto a, auto b, auto y, auto g) { return derivativeB; }); \
+      };                                                                                            \
+    }                                                                                               \
     return nullptr;
-#define TEST(name, dtypes, value, doc)                                                                                   \
-  case Row::name:                                                                                                        \
-    if constexpr (dtypes::has<T>) {                                                                                      \
-      return [](int64_t n, const void* const* in, void* out, double, double) {                                           \
-        loop1<T, uint8_t>(n, in, out, 0, 0, [](auto x, auto, auto) { return value; });                                   \
-      };                                                                                                                 \
-    }                                                                                                                    \
+#define TEST(name, dtypes, value, doc)                                                 \
+  case Row::name:                                                                      \
+    if constexpr (dtypes::has<T>) {                                                    \
+      return [](int64_t n, const void* const* in, void* out, double, double) {         \
+        loop1<T, uint8_t>(n, in, out, 0, 0, [](auto x, auto, auto) { return value; }); \
+      };                                                                               \
+    }                                                                                  \
     return nullptr;
-#define COMPARE(name, dtypes, value, doc)                                                                                \
-  case Row::name:                                                                                                        \
-    if constexpr (dtypes::has<T>) {                                                                                      \
-      return [](int64_t n, const void* const* in, void* out, double, double) {                                           \
-        loop2<T, uint8_t>(n, in, out, [](auto a, auto b) { return value; });                                             \
-      };                                                                                                                 \
-    }                                                                                                                    \
+#define COMPARE(name, dtypes, value, doc)                                      \
+  case Row::name:                                                              \
+    if constexpr (dtypes::has<T>) {                                            \
+      return [](int64_t n, const void* const* in, void* out, double, double) { \
+        loop2<T, uint8_t>(n, in, out, [](auto a, auto b) { return value; });   \
+      };                                                                       \
+    }                                                                          \
     return nullptr;
 #include "ops/elementwise.def"
 #undef UNARY

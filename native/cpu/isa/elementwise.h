@@ -4,7 +4,8 @@
 
 namespace needletail {
 
-// Computes n elements; each operand and the result are contiguous. A comparison's result and the condition of `where` are bytes.
+// Computes n elements; each operand and the result are contiguous. A comparison's result and the condition of `where`
+// are bytes.
 using RowFunction = void (*)(int64_t n, const void* const* in, void* out, double p, double q);
 // Columns of a row: the types in which there is a loop; bfloat16 and float16 are computed as float.
 enum Column { kFloat, kInt32, kInt64, kUint8, kColumns };

@@ -8,8 +8,8 @@ namespace needletail::NT_ISA {
 
 namespace {
 
-constexpr int64_t kDepth = 512;         // rows of a panel that are worked off at a time: they stay in the second cache
-constexpr int64_t kStripRows = 32;      // rows of a that are brought together where they lie apart
+constexpr int64_t kDepth = 512;  // rows of a panel that are worked off at a time: they stay in the second cache
+constexpr int64_t kStripRows = 32;  // rows of a that are brought together where they lie apart
 
 }  // namespace
 
@@ -30,7 +30,8 @@ void gemmPack(const MatrixView& b, int64_t k, int64_t n, int64_t first, int64_t 
       for (int64_t start = 0; start < k; start += kBlock) {
         const int64_t end = std::min(k, start + kBlock);
         for (int j = 0; j < kGemmWidth; j++) {
-          for (int64_t l = start; l < end; l++) panel[l * kGemmWidth + j] = j < width ? from[j * b.column + l * b.row] : 0;
+          for (int64_t l = start; l < end; l++)
+            panel[l * kGemmWidth + j] = j < width ? from[j * b.column + l * b.row] : 0;
         }
       }
     }
@@ -44,7 +45,8 @@ void gemmMultiply(const GemmPart& part) {
   alignas(64) float strip[kStripRows * kDepth];
   for (int64_t start = 0; start == 0 || start < part.k; start += kDepth) {
     const int64_t depth = std::min(kDepth, part.k - start);
-    const int64_t chunk = kGemmChunk / (std::max<int64_t>(depth, 1) * kGemmWidth);  // panels that stay in the second cache
+    const int64_t chunk =
+        kGemmChunk / (std::max<int64_t>(depth, 1) * kGemmWidth);  // panels that stay in the second cache
     for (int64_t firstPanel = part.firstPanel; firstPanel < part.lastPanel; firstPanel += chunk) {
       const int64_t lastPanel = std::min(part.lastPanel, firstPanel + chunk);
       const float* packed = part.packed + (firstPanel * part.k + start) * kGemmWidth;

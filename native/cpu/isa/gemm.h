@@ -12,8 +12,8 @@ struct MatrixView {
   int64_t row, column;
 };
 
-// The right operand of a product is brought into panels of `width` columns: panel p holds, for each of its k rows, columns
-// [p * width, (p + 1) * width), with zeros past the last column.
+// The right operand of a product is brought into panels of `width` columns: panel p holds, for each of its k rows,
+// columns [p * width, (p + 1) * width), with zeros past the last column.
 constexpr int kGemmWidth = 32;
 inline int64_t gemmPanels(int64_t n) { return (n + kGemmWidth - 1) / kGemmWidth; }
 
@@ -24,7 +24,8 @@ NEEDLETAIL_ISA_FUNCTION(gemmPack, const MatrixView& b, int64_t k, int64_t n, int
 constexpr int64_t kGemmChunk = 64 << 10;
 
 // c (m x n, row stride ldc) = a (m x k) times b, for some rows and panels. Each element is summed in the order of k,
-// whatever the parts. b is packed already, or (packed null) a few panels at a time into `chunk`, which stay in the cache.
+// whatever the parts. b is packed already, or (packed null) a few panels at a time into `chunk`, which stay in the
+// cache.
 struct GemmPart {
   MatrixView a, b;
   const float* packed;

@@ -1,4 +1,5 @@
-// The innermost loops of matrix products, for the sources of this folder: included inside each instruction set's namespace.
+// The innermost loops of matrix products, for the sources of this folder: included inside each instruction set's
+// namespace.
 #pragma once
 #include <cstdint>
 
@@ -14,8 +15,8 @@ constexpr int kRows = kLanes == 16 ? 8 : kLanes == 8 ? 2 : 1;  // their sums, an
 
 // R rows times one panel. `valid`: columns that exist.
 template <int R>
-__attribute__((always_inline)) inline void inner(const float* a, int64_t row, int64_t column, const float* panel, int64_t k, float* c,
-                                                 int64_t ldc, int valid, bool accumulate) {
+__attribute__((always_inline)) inline void inner(const float* a, int64_t row, int64_t column, const float* panel,
+                                                 int64_t k, float* c, int64_t ldc, int valid, bool accumulate) {
   Vector sum[R][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
@@ -36,7 +37,8 @@ __attribute__((always_inline)) inline void inner(const float* a, int64_t row, in
   for (int r = 0; r < R; r++) {
     float* to = c + r * ldc;
     if (valid == kGemmWidth) {
-      for (int v = 0; v < kVectors; v++) store(to + v * kLanes, accumulate ? load(to + v * kLanes) + sum[r][v] : sum[r][v]);
+      for (int v = 0; v < kVectors; v++)
+        store(to + v * kLanes, accumulate ? load(to + v * kLanes) + sum[r][v] : sum[r][v]);
     } else {
       float edge[kGemmWidth];
       for (int v = 0; v < kVectors; v++) store(edge + v * kLanes, sum[r][v]);
@@ -45,12 +47,15 @@ __attribute__((always_inline)) inline void inner(const float* a, int64_t row, in
   }
 }
 
-[[maybe_unused]] void rowsTimesPanel(int rows, const float* a, int64_t row, int64_t column, const float* panel, int64_t k, float* c, int64_t ldc,
-                    int valid, bool accumulate) {
+[[maybe_unused]] void rowsTimesPanel(int rows, const float* a, int64_t row, int64_t column, const float* panel,
+                                     int64_t k, float* c, int64_t ldc, int valid, bool accumulate) {
   for (; rows >= kRows; rows -= kRows, a += kRows * row, c += kRows * ldc) {
-    if (column == 1) inner<kRows>(a, row, 1, panel, k, c, ldc, valid, accumulate);
-    else if (row == 1) inner<kRows>(a, 1, column, panel, k, c, ldc, valid, accumulate);
-    else inner<kRows>(a, row, column, panel, k, c, ldc, valid, accumulate);
+    if (column == 1)
+      inner<kRows>(a, row, 1, panel, k, c, ldc, valid, accumulate);
+    else if (row == 1)
+      inner<kRows>(a, 1, column, panel, k, c, ldc, valid, accumulate);
+    else
+      inner<kRows>(a, row, column, panel, k, c, ldc, valid, accumulate);
   }
   if constexpr (kRows > 4) {
     if (rows >= 4) {

@@ -17,11 +17,14 @@ inline Vector loadSome(const float* p, int64_t count) {
   return v;
 }
 inline void storeSome(float* p, Vector v, int64_t count) {
-  if (count >= kLanes) store(p, v);
-  else std::memcpy(p, &v, static_cast<size_t>(count) * 4);
+  if (count >= kLanes)
+    store(p, v);
+  else
+    std::memcpy(p, &v, static_cast<size_t>(count) * 4);
 }
 
-// One-dimensional transforms, in the paper's names: B^T of 6 inputs, A^T to 4 outputs, A of 4 gradients, G of 3 weights, G^T to 3.
+// One-dimensional transforms, in the paper's names: B^T of 6 inputs, A^T to 4 outputs, A of 4 gradients, G of 3
+// weights, G^T to 3.
 inline void inputs(const Vector* d, Vector* t) {
   const Vector a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
   t[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
@@ -109,8 +112,8 @@ inline void inputPointers(const WinogradShape& s, const Tile& tile, const float*
 
 // Transforms of the inputs of `count` tiles; address(t, c): where vector c of tile t goes in each frequency's matrix.
 template <class Address>
-inline void transformInputs(const WinogradShape& s, const float* x, int64_t first, int64_t count, float* to, int64_t stride,
-                            int64_t channels, Address address) {
+inline void transformInputs(const WinogradShape& s, const float* x, int64_t first, int64_t count, float* to,
+                            int64_t stride, int64_t channels, Address address) {
   for (int64_t t = 0; t < count; t++) {
     const float* at[36];
     inputPointers(s, tileOf(s, first + t), x, at);
@@ -153,7 +156,8 @@ void winogradWeights(const float* w, int64_t o, int64_t c, int64_t first, int64_
 }
 
 void winogradWeightsTurned(const float* w, int64_t o, int64_t c, int64_t first, int64_t last, float* to) {
-  const int64_t rows = winogradChannels(o), columns = gemmPanels(c) * kGemmWidth, stride = winogradStride(rows * columns);
+  const int64_t rows = winogradChannels(o), columns = gemmPanels(c) * kGemmWidth,
+                stride = winogradStride(rows * columns);
   for (int64_t k = first; k < last; k++) {
     for (int64_t b = 0; b < columns; b += kLanes) {
       float* out = to + (b / kGemmWidth * rows + k) * kGemmWidth + b % kGemmWidth;
@@ -177,19 +181,21 @@ void winogradForward(const WinogradForward& job, int64_t first, int64_t last) {
   const Vector zero{};
   for (int64_t start = first; start < last; start += s.chunk) {
     const int64_t count = std::min(s.chunk, last - start);
-    transformInputs(s, job.x, start, count, input, stride, channels, [&](int64_t t, int64_t c) { return t * channels + c; });
+    transformInputs(s, job.x, start, count, input, stride, channels,
+                    [&](int64_t t, int64_t c) { return t * channels + c; });
     for (int f = 0; f < kFrequencies; f++) {
       for (int64_t t = 0; t < count; t += kRows) {
         for (int64_t p = 0; p < panels; p++) {
-          rowsTimesPanel(static_cast<int>(std::min<int64_t>(kRows, count - t)), input + f * stride + t * channels, channels, 1,
-                         job.weights + f * weightStride + p * channels * kGemmWidth, channels,
+          rowsTimesPanel(static_cast<int>(std::min<int64_t>(kRows, count - t)), input + f * stride + t * channels,
+                         channels, 1, job.weights + f * weightStride + p * channels * kGemmWidth, channels,
                          product + f * productStride + t * columns + p * kGemmWidth, columns, kGemmWidth, false);
         }
       }
     }
     for (int64_t t = 0; t < count; t++) {
       const Tile tile = tileOf(s, start + t);
-      const int64_t height = std::min<int64_t>(4, s.oh - tile.row * 4), width = std::min<int64_t>(4, s.ow - tile.column * 4);
+      const int64_t height = std::min<int64_t>(4, s.oh - tile.row * 4),
+                    width = std::min<int64_t>(4, s.ow - tile.column * 4);
       for (int64_t c = 0; c < s.o; c += kLanes) {
         const float* from = product + t * columns + c;
         float* out = job.y + ((tile.image * s.oh + tile.row * 4) * s.ow + tile.column * 4) * s.o + c;
@@ -215,9 +221,8 @@ void winogradGradient(const WinogradGradient& job, int64_t first, int64_t last) 
   float *input = job.scratch, *gradient = input + kFrequencies * stride, *bias = job.sums + winogradBiasAt(s);
   for (int64_t start = first; start < last; start += s.chunk) {
     const int64_t count = std::min(s.chunk, last - start);
-    transformInputs(s, job.x, start, count, input, stride, columns, [&](int64_t t, int64_t c) {
-      return (c / kGemmWidth * s.chunk + t) * kGemmWidth + c % kGemmWidth;
-    });
+    transformInputs(s, job.x, start, count, input, stride, columns,
+                    [&](int64_t t, int64_t c) { return (c / kGemmWidth * s.chunk + t) * kGemmWidth + c % kGemmWidth; });
     for (int64_t t = 0; t < count; t++) {
       const Tile tile = tileOf(s, start + t);
       const float* at[16];
@@ -240,16 +245,17 @@ void winogradGradient(const WinogradGradient& job, int64_t first, int64_t last) 
     for (int f = 0; f < kFrequencies; f++) {
       for (int64_t o = 0; o < s.o; o += kRows) {
         for (int64_t p = 0; p < panels; p++) {
-          rowsTimesPanel(static_cast<int>(std::min<int64_t>(kRows, s.o - o)), gradient + f * gradientStride + o, 1, rows,
-                         input + f * stride + p * s.chunk * kGemmWidth, count, job.sums + f * sumStride + o * columns + p * kGemmWidth,
-                         columns, kGemmWidth, true);
+          rowsTimesPanel(static_cast<int>(std::min<int64_t>(kRows, s.o - o)), gradient + f * gradientStride + o, 1,
+                         rows, input + f * stride + p * s.chunk * kGemmWidth, count,
+                         job.sums + f * sumStride + o * columns + p * kGemmWidth, columns, kGemmWidth, true);
         }
       }
     }
   }
 }
 
-void winogradGradientFinish(const WinogradShape& s, const float* sums, int64_t step, int threads, int64_t first, int64_t last, float* dw) {
+void winogradGradientFinish(const WinogradShape& s, const float* sums, int64_t step, int threads, int64_t first,
+                            int64_t last, float* dw) {
   const int64_t columns = gemmPanels(s.c) * kGemmWidth, stride = winogradStride(s.o * columns);
   for (int64_t o = first; o < last; o++) {
     for (int64_t c = 0; c < s.c; c += kLanes) {
