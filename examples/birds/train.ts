@@ -47,11 +47,6 @@ const confusion = new nt.metrics.Confusion(test.classes, { positive: 'bird' })
 for await (const { images, labels } of new DataLoader(test, { batchSize: 500, normalize })) {
   confusion.update(nt.noGrad(() => network.forward(images)).argmax(1), labels)
 }
-await mkdir(dirname(WEIGHTS), { recursive: true })
-await network.save(WEIGHTS, {
-  metadata: { classes: JSON.stringify(test.classes), normalize: JSON.stringify(normalize) }
-})
-
 const [[right, falseAlarms], [missed, found]] = (await confusion.matrix()) as [[number, number], [number, number]]
 const count = (value: number) => value.toLocaleString('en').padStart(8)
 const share = (value: number) => value.toFixed(3)
@@ -63,10 +58,14 @@ ${test.length.toLocaleString('en')} test pictures      this network       always
 no bird           ${count(right)}${count(falseAlarms)}  ${count(others)}${count(0)}
 bird              ${count(missed)}${count(found)}  ${count(birds)}${count(0)}
 accuracy                  ${share(accuracy)}               ${share(others / test.length)}
-
-weights: ${relative(process.cwd(), WEIGHTS)}
-ask about a photo: scripts/is-it-a-bird photo.jpg
 `)
 console.log(
   `accuracy ${share(accuracy)} precision ${share(await confusion.precision())} recall ${share(await confusion.recall())}`
 )
+
+await mkdir(dirname(WEIGHTS), { recursive: true })
+await network.save(WEIGHTS, {
+  metadata: { classes: JSON.stringify(test.classes), normalize: JSON.stringify(normalize) }
+})
+// Like the progress, this is for who sits before the screen: the figures are the last line of what a pipe gets.
+console.error(`\nweights: ${relative(process.cwd(), WEIGHTS)}\nask about a photo: scripts/is-it-a-bird photo.jpg`)
