@@ -19,6 +19,8 @@ export interface Native {
   alive(handle: number): boolean
   dispose(handle: number): void
   adopt(block: number, object: object): void
+  /** Elements * 16 + dtype, with the values in `numbers`; -1 when they are many or of half precision. */
+  readSmall(handle: number): number
   readSync(handle: number): ArrayBuffer
   itemSync(handle: number): number
   readNow(handle: number): ArrayBuffer | undefined

@@ -362,6 +362,20 @@ napi_value finishedValue(const Call_& c, const Tensor& t) {
   if (Failure failure = storage->device.queue.failureOf(storage->data)) throw *failure;
   return bufferOf(c.env, storage->data, t.spec().bytes());
 }
+// readSmall(handle) → elements * 16 + dtype, with the values in the numbers; -1 when they are many or of half precision
+napi_value readSmall(const Call_& c) {
+  constexpr size_t kMost = 64;  // bytes up to which V8 makes arrays without a buffer
+  checkReadable(c);
+  const Tensor t = c.tensor(0, "data");
+  const size_t bytes = t.spec().bytes();
+  if (bytes > kMost || (isFloat(t.dtype()) && t.dtype() != DType::float32)) return c.integerValue(-1);
+  Storage* storage = t.storage();
+  Queue& queue = storage->device.queue;
+  queue.wait();
+  if (Failure failure = queue.failureOf(storage->data)) throw *failure;
+  std::memcpy(c.here.numbers, storage->data, bytes);
+  return c.integerValue(static_cast<int32_t>(t.elements()) * 16 + static_cast<int32_t>(t.dtype()));
+}
 // readSync(handle) → ArrayBuffer
 napi_value readSync(const Call_& c) {
   checkReadable(c);
@@ -714,6 +728,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("alive", alive),
                                                 FUNCTION("dispose", dispose),
                                                 FUNCTION("adopt", adopt),
+                                                FUNCTION("readSmall", readSmall),
                                                 FUNCTION("readSync", readSync),
                                                 FUNCTION("itemSync", itemSync),
                                                 FUNCTION("readNow", readNow),

@@ -37,6 +37,10 @@ struct Call {
   Params params;
   Specs in, out;
   std::string text() const;
+  bool operator==(const Call& other) const;
+  struct Hash {
+    size_t operator()(const Call& call) const;
+  };
 };
 
 // Where prepared calls run: a device's stream and its scratch memory.

@@ -10,26 +10,11 @@ thread_local void (*reclaim)() = nullptr;
 
 namespace {
 constexpr size_t kCacheLimit = 1 << 14;  // prepared calls: a loop over ever new shapes must not grow without bound
-
-template <class T>
-void append(std::string& key, const T& value) {
-  key.append(reinterpret_cast<const char*>(&value), sizeof(T));
-}
-void append(std::string& key, const Spec& spec) {
-  append(key, static_cast<uint16_t>(static_cast<int>(spec.dtype) << 8 | spec.shape.rank()));
-  for (int i = 0; i < spec.shape.rank(); i++) append(key, spec.shape[i]);
-}
 }  // namespace
 
 Prepared& Device::prepare(const Call& call, const char* op) {
-  thread_local std::string key;
-  key.clear();
-  append(key, static_cast<uint32_t>(static_cast<int>(call.kernel) | call.in.size() << 8));
-  key.append(reinterpret_cast<const char*>(call.params.data()), sizeof(double) * call.params.count());
-  for (const Spec& spec : call.in) append(key, spec);
-  for (const Spec& spec : call.out) append(key, spec);
   std::lock_guard lock(mutex_);
-  auto found = cache_.find(key);
+  auto found = cache_.find(call);
   if (found != cache_.end()) return *found->second;
   if (cache_.size() >= kCacheLimit) {
     queue.wait();  // commands in the queue point at prepared calls
@@ -42,7 +27,7 @@ Prepared& Device::prepare(const Call& call, const char* op) {
                 (call.in.empty() ? name(call.out[0].dtype) : name(call.in[0].dtype)));
   }
   preparedCount_++;
-  return *(cache_[key] = std::move(prepared));
+  return *(cache_[call] = std::move(prepared));
 }
 
 void Device::forgetPrepared() {

@@ -27,7 +27,7 @@ class Device {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::string, std::unique_ptr<Prepared>> cache_;
+  std::unordered_map<Call, std::unique_ptr<Prepared>, Call::Hash> cache_;
   uint64_t preparedCount_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "op.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "autograd.h"
 #include "device.h"
@@ -143,6 +144,29 @@ const char* name(Kernel kernel) {
 #undef K
   };
   return names[static_cast<int>(kernel)];
+}
+
+bool Call::operator==(const Call& other) const {
+  return kernel == other.kernel && params == other.params && std::ranges::equal(in, other.in) &&
+         std::ranges::equal(out, other.out);
+}
+// A multilinear hash: each word has an odd factor of its own, so that the products don't wait for each other.
+size_t Call::Hash::operator()(const Call& call) const {
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  uint64_t hash = 0, factor = kFactor;
+  auto add = [&](uint64_t word) {
+    hash += (word ^ word >> 32) * factor;
+    factor += 2 * kFactor;
+  };
+  add(static_cast<uint64_t>(call.kernel));
+  for (int i = 0; i < call.params.count(); i++) add(std::bit_cast<uint64_t>(call.params.data()[i]));
+  for (const Specs* specs : {&call.in, &call.out}) {
+    for (const Spec& spec : *specs) {
+      add(static_cast<uint64_t>(spec.dtype) << 8 | spec.shape.rank());
+      for (int i = 0; i < spec.shape.rank(); i++) add(static_cast<uint64_t>(spec.shape[i]));
+    }
+  }
+  return hash ^ hash >> 32;
 }
 
 std::string Call::text() const {

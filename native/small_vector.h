@@ -11,7 +11,7 @@ namespace needletail {
 template <class T, size_t N>
 class SmallVector {
  public:
-  SmallVector() = default;
+  SmallVector() {}  // not defaulted: `{}` would clear the storage
   SmallVector(std::initializer_list<T> items) {
     reserve(items.size());
     for (const T& item : items) push_back(item);
@@ -47,9 +47,13 @@ class SmallVector {
     release();
   }
 
-  void push_back(T item) {
-    if (size_ == capacity_) reserve(capacity_ * 2);
+  void push_back(T&& item) {
+    if (size_ == capacity_) return push_back(T(std::move(item)), capacity_ * 2);
     new (data_ + size_++) T(std::move(item));
+  }
+  void push_back(const T& item) {
+    if (size_ == capacity_) return push_back(T(item), capacity_ * 2);
+    new (data_ + size_++) T(item);
   }
   void reserve(size_t capacity) {
     if (capacity <= capacity_) return;
@@ -85,6 +89,11 @@ class SmallVector {
 
  private:
   T* local() { return reinterpret_cast<T*>(storage_); }
+  // By value: the item may be one of the vector's own.
+  void push_back(T item, size_t capacity) {
+    reserve(capacity);
+    new (data_ + size_++) T(std::move(item));
+  }
   void release() {
     if (data_ != local()) ::operator delete(data_, std::align_val_t(alignof(T)));
     data_ = local();

@@ -31,12 +31,6 @@ inline bool isInteger(DType d) { return d >= DType::int32 && d <= DType::uint8; 
 class Shape {
  public:
   Shape() = default;
-  Shape(const Shape& other) : rank_(other.rank_) { std::memcpy(dims_, other.dims_, sizeof(int64_t) * rank_); }
-  Shape& operator=(const Shape& other) {
-    rank_ = other.rank_;
-    std::memcpy(dims_, other.dims_, sizeof(int64_t) * rank_);
-    return *this;
-  }
   Shape(std::initializer_list<int64_t> dims) {
     for (int64_t d : dims) push(d);
   }
@@ -53,7 +47,9 @@ class Shape {
     return n;
   }
   bool operator==(const Shape& o) const {
-    return rank_ == o.rank_ && std::memcmp(dims_, o.dims_, sizeof(int64_t) * rank_) == 0;
+    bool same = rank_ == o.rank_;
+    for (int i = 0; same && i < rank_; i++) same = dims_[i] == o.dims_[i];
+    return same;
   }
   bool operator!=(const Shape& o) const { return !(*this == o); }
   std::string text() const {
@@ -64,7 +60,7 @@ class Shape {
 
  private:
   int rank_ = 0;
-  int64_t dims_[kMaxRank];
+  int64_t dims_[kMaxRank] = {};  // copied whole: shorter than the call that would copy a part
 };
 
 struct Spec {
@@ -83,7 +79,7 @@ using Specs = SmallVector<Spec, 4>;
 class Params {
  public:
   static constexpr int kMax = 40;
-  Params() = default;
+  Params() {}  // not defaulted: `{}` would clear the values
   Params(const Params& other) : count_(other.count_) { std::memcpy(values_, other.values_, sizeof(double) * count_); }
   Params& operator=(const Params& other) {
     count_ = other.count_;
@@ -101,6 +97,10 @@ class Params {
   int64_t integer(int i) const { return static_cast<int64_t>(real(i)); }
   bool flag(int i) const { return real(i) != 0; }
   void set(int i, double v) { values_[i] = v; }
+  // Bit for bit: NaN is itself, and 0 is not -0.
+  bool operator==(const Params& o) const {
+    return count_ == o.count_ && std::memcmp(values_, o.values_, sizeof(double) * count_) == 0;
+  }
   const double* data() const { return values_; }
 
  private:
