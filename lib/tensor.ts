@@ -264,9 +264,6 @@ function print(data: ArrayLike<number | bigint>, shape: readonly number[], dtype
 // --- handles
 
 const soloSlot = 63
-// The compiler may never allocate the tensors of a loop; what makes the collector run is then the blocks alone. This many
-// words make it look at them once in some tens of thousands of tensors.
-const blockBallast = 128
 let currentBlock: object = {}
 let currentBlockId = -1
 
@@ -275,7 +272,7 @@ export function wrap<D extends DType>(handle: number): Tensor<D> {
   const id = handle >> 6
   let block = currentBlock
   if (id !== currentBlockId) {
-    block = (handle & 63) === soloSlot ? {} : new Array(blockBallast)
+    block = {}
     native.adopt(id, block)
     if ((handle & 63) !== soloSlot) {
       currentBlock = block

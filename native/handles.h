@@ -62,6 +62,12 @@ class Handles {
       forget_(context_, reference);
   }
 
+  // What a block's tensors take; an estimate where most of them are yet to come.
+  size_t bytes(int block) const {
+    const Tensor* large = find(block * kSlots + kSolo);
+    return large ? large->storage()->bytes : kLarge;
+  }
+
   // Frees blocks that JavaScript has let go: all of them, or the next few in turn.
   void poll(int count) {
     for (; count > 0 && !blocks_.empty(); count--) {
