@@ -18,9 +18,13 @@ constexpr int kSpins = 1500;  // some tens of microseconds: a short gap between 
 
 Queue::Queue(Backend& backend) : backend_(backend), ring_(backend.asynchronous ? 1 : kCapacity) {}
 
-// Waits for room where the ring is full.
+// Waits for room where the ring is full, or where more work is pending than anybody should wait for.
 Command& Queue::reserve(std::unique_lock<std::mutex>&) {
   const uint64_t n = pushed_.load(std::memory_order_relaxed);
+  while (pushedCost_ - doneCost_.load(std::memory_order_relaxed) > kCostBound && pending() > 1 && !stopping_.load()) {
+    wake();
+    waitFor(done_.load() + 1);
+  }
   if (n - done_.load(std::memory_order_acquire) >= kCapacity) {
     wake();
     waitFor(n - kCapacity / 2);
@@ -28,7 +32,10 @@ Command& Queue::reserve(std::unique_lock<std::mutex>&) {
   return ring_[n % kCapacity];
 }
 
-void Queue::publish(double cost, bool threadBound) {
+void Queue::publish(Command& command, double cost) {
+  const bool threadBound = command.threadBound;
+  command.cost = static_cast<float>(cost);
+  pushedCost_ += command.cost;
   const uint64_t n = pushed_.load(std::memory_order_relaxed);
   if (n == done_.load(std::memory_order_acquire)) {
     backlogCost_ = 0;
@@ -75,7 +82,7 @@ void Queue::push(Prepared& prepared, const char* op, void* const* buffers, int i
   } else {
     std::copy_n(buffers, count, command.buffers);
   }
-  publish(prepared.cost, prepared.threadBound);
+  publish(command, prepared.cost);
 }
 
 void Queue::push(std::function<void(Stream&)> task, double cost, bool threadBound) {
@@ -89,7 +96,7 @@ void Queue::push(std::function<void(Stream&)> task, double cost, bool threadBoun
   command.kind = Command::task;
   command.threadBound = threadBound;
   command.run = new std::function<void(Stream&)>(std::move(task));
-  publish(cost, threadBound);
+  publish(command, cost);
 }
 
 void Queue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) {
@@ -144,6 +151,7 @@ void Queue::execute(Command& command) {
       command.more = nullptr;
     }
   }
+  doneCost_.store(doneCost_.load(std::memory_order_relaxed) + command.cost, std::memory_order_relaxed);
 }
 
 // Runs what is pending on the caller's thread, up to the first command that only the queue's thread may run.

@@ -21,6 +21,7 @@ using Failure = std::shared_ptr<const Error>;
 struct Command {
   enum Kind : uint8_t { kernel, task } kind = kernel;
   bool threadBound = false;
+  float cost = 0;  // estimated nanoseconds
   uint16_t inputs = 0, outputs = 0;
   uint32_t inPlace = 0;  // bit i: output i is also read, so its old value survives a failure
   Prepared* prepared = nullptr;
@@ -66,9 +67,10 @@ class Queue {
  private:
   static constexpr uint64_t kCapacity = 1 << 12;
   static constexpr uint64_t kBatch = 64;  // small commands that pile up before anyone runs them
+  static constexpr double kCostBound = 1e9;  // estimated nanoseconds of pending work past which a call waits
   static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
   Command& reserve(std::unique_lock<std::mutex>& lock);
-  void publish(double cost, bool threadBound);
+  void publish(Command& command, double cost);
   bool drainInline();
   void execute(Command& command);
   void runKernel(Command& command);
@@ -84,6 +86,8 @@ class Queue {
   std::mutex push_;  // one pusher at a time
   std::mutex running_;  // held by whoever executes
   std::atomic<uint64_t> pushed_{0}, done_{0};
+  double pushedCost_ = 0;  // under push_
+  std::atomic<double> doneCost_{0};  // written by whoever executes
   std::atomic<double> backlogCost_{0};  // of what was pushed since the queue was last seen empty
   std::atomic<bool> backlogBound_{false};  // some of it is thread-bound
   std::atomic<bool> sleeping_{false}, held_{false}, stopping_{false};
