@@ -15,9 +15,10 @@ T read(const Params& params) {
   return t;
 }
 template <class T>
-Params write(T t) {
+Params write(const T& t) {
   Params params;
-  t.fields([&](auto& field) { params.push(static_cast<double>(field)); });
+  // A list of fields serves reading and writing; here nothing is written.
+  const_cast<T&>(t).fields([&](auto& field) { params.push(static_cast<double>(field)); });
   return params;
 }
 
