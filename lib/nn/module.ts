@@ -8,7 +8,7 @@ import { Tensor, tidy, type DType } from '../tensor.js'
 import { BUILD_HINT, join } from './names.js'
 import { kindOf, type VariableKind } from './parameter.js'
 import { summaryTable, toTree } from './summary.js'
-import { loadWeights, saveWeights, type SaveOptions } from './weights.js'
+import { loadWeights, saveWeights, type LoadOptions, type SaveOptions } from './weights.js'
 
 /**
  * A part of a network, or a whole one: state in its fields, and what it does with its inputs in `forward`.
@@ -144,12 +144,12 @@ export abstract class Module<Output = Tensor> {
   }
 
   /**
-   * Takes parameters and buffers from a file that `save` wrote; layers whose sizes are still unknown take them from the
-   * file. All names and shapes must fit, else one error lists what is missing, unexpected or of another shape, and
+   * Takes parameters and buffers from a file that `save` wrote, or with a `prefix` from a checkpoint; layers whose sizes are
+   * still unknown take them from the file. All names and shapes must fit, else one error lists what is missing, unexpected or of another shape, and
    * nothing is changed.
    */
-  async load(path: string): Promise<this> {
-    await loadWeights(this, path)
+  async load(path: string, options: LoadOptions = {}): Promise<this> {
+    await loadWeights(this, path, options)
     return this
   }
 

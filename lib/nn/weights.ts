@@ -1,5 +1,5 @@
 // A module's state in a safetensors file, and back.
-import { expected } from '../errors.js'
+import { expected, quoted } from '../errors.js'
 import { readSafetensors, writeSafetensors, type Safetensors } from '../io/safetensors.js'
 import { assign } from '../functional.js'
 import type { DType, Tensor } from '../tensor.js'
@@ -14,21 +14,41 @@ export interface SaveOptions {
   metadata?: Record<string, string> | undefined
 }
 
+export interface LoadOptions {
+  /**
+   * What the names of the module's tensors begin with in the file; tensors of other names are left alone. The network in a
+   * checkpoint of a run is at 'network.'.
+   */
+  prefix?: string | undefined
+}
+
 const FORMAT = 'needletail'
 /** The order of the axes: convolution weights [out, height, width, in], linear weights [out, in]. */
 const LAYOUT = { 'layout.convolution': 'OHWI', 'layout.linear': 'out,in' }
+
+/** What a file of weights says of itself; a file that holds weights beside other tensors has these texts, too. */
+export const weightsMetadata = { format: FORMAT, version, ...LAYOUT }
 
 /** See Module.save. */
 export async function saveWeights(module: Module<unknown>, path: string, options: SaveOptions): Promise<void> {
   if (!module.built) throw expected('save', 'layers that know their input size', 'some without', BUILD_HINT)
   const tensors = [...module.variables('parameter'), ...module.variables('buffer')]
-  await writeSafetensors(path, tensors, { ...options?.metadata, format: FORMAT, version, ...LAYOUT })
+  await writeSafetensors(path, tensors, { ...options?.metadata, ...weightsMetadata })
 }
 
-/** See Module.load. All that can fail comes before the first change. */
-export async function loadWeights(module: Module<unknown>, path: string): Promise<void> {
-  const file = await readSafetensors(path)
-  const plan = matchWeights(module, file)
+/** See Module.load. */
+export async function loadWeights(module: Module<unknown>, path: string, options: LoadOptions): Promise<void> {
+  const prefix = options?.prefix ?? ''
+  if (typeof prefix !== 'string') throw expected('load', 'a prefix as text', quoted(prefix))
+  takeWeights(module, await readSafetensors(path), path, prefix)
+}
+
+/**
+ * Puts the tensors of `file` whose names begin with `prefix` into the module; those of other names aren't looked at. `path`
+ * is for messages. All that can fail comes before the first change. Names in errors are those in the file.
+ */
+export function takeWeights(module: Module<unknown>, file: Safetensors, path: string, prefix = ''): void {
+  const plan = matchWeights(module, file, prefix)
   checkLayout(plan, file, path)
   const problems = describeProblems(plan)
   if (problems) {
@@ -61,12 +81,13 @@ interface Plan {
   unfit: string[]
 }
 
-function matchWeights(module: Module<unknown>, { tensors }: Safetensors): Plan {
+function matchWeights(module: Module<unknown>, { tensors }: Safetensors, prefix: string): Plan {
   const plan: Plan = { found: [], sizes: new Map(), missing: [], unexpected: [], unfit: [] }
   const known = new Set<string>()
   const seen = new Set<Tensor<DType>>()
-  for (const [prefix, part] of module.namedModules()) {
-    for (const wanted of part.ownBuilt ? ownTensors(prefix, part, seen) : futureTensors(prefix, part, tensors, plan)) {
+  for (const [at, part] of module.namedModules()) {
+    const name = (member: string): string => prefix + join(at, member)
+    for (const wanted of part.ownBuilt ? ownTensors(name, part, seen) : futureTensors(name, part, tensors, plan)) {
       known.add(wanted.name)
       const there = tensors.get(wanted.name)
       if (!there) plan.missing.push(wanted.name)
@@ -75,18 +96,21 @@ function matchWeights(module: Module<unknown>, { tensors }: Safetensors): Plan {
         plan.unfit.push(`${wanted.name} (${file} in the file, ${here} here)`)
       } else plan.found.push(wanted)
     }
-    if (!part.ownBuilt) for (const name of (part as Layer<unknown>).waiting) known.add(join(prefix, name))
+    if (!part.ownBuilt) for (const member of (part as Layer<unknown>).waiting) known.add(name(member))
   }
-  plan.unexpected = [...tensors.keys()].filter((name) => !known.has(name))
+  plan.unexpected = [...tensors.keys()].filter((name) => name.startsWith(prefix) && !known.has(name))
   return plan
 }
 
-function ownTensors(prefix: string, module: Module<unknown>, seen: Set<Tensor<DType>>): Wanted[] {
+/** The name in the file of a module's member. */
+type NameOf = (member: string) => string
+
+function ownTensors(name: NameOf, module: Module<unknown>, seen: Set<Tensor<DType>>): Wanted[] {
   const wanted: Wanted[] = []
   for (const [member, value] of module.members()) {
     if (!isTensor(value) || !kindOf(value) || seen.has(value)) continue
     seen.add(value)
-    wanted.push({ name: join(prefix, member), member, shape: value.shape, dtype: value.dtype, target: value })
+    wanted.push({ name: name(member), member, shape: value.shape, dtype: value.dtype, target: value })
   }
   return wanted
 }
@@ -94,13 +118,13 @@ function ownTensors(prefix: string, module: Module<unknown>, seen: Set<Tensor<DT
 const isTensor = (value: Module<unknown> | Tensor<DType>): value is Tensor<DType> => 'dtype' in value
 
 /** What a layer that still waits for its input size will hold, judged by the shapes in the file. */
-function futureTensors(prefix: string, module: Module<unknown>, tensors: Map<string, Tensor<DType>>, plan: Plan) {
+function futureTensors(name: NameOf, module: Module<unknown>, tensors: Map<string, Tensor<DType>>, plan: Plan) {
   const layer = module as Layer<unknown> // only layers wait
   const shapes = new Map<string, readonly number[]>()
   for (const member of layer.waiting) {
-    const tensor = tensors.get(join(prefix, member))
+    const tensor = tensors.get(name(member))
     if (tensor) shapes.set(member, tensor.shape)
-    else plan.missing.push(join(prefix, member))
+    else plan.missing.push(name(member))
   }
   if (shapes.size < layer.waiting.length) return []
   try {
@@ -108,7 +132,7 @@ function futureTensors(prefix: string, module: Module<unknown>, tensors: Map<str
     if (size) {
       plan.sizes.set(layer, size)
       return Object.entries(layer.variablesFor(size)).map(([member, { shape, dtype }]): Wanted => ({
-        name: join(prefix, member),
+        name: name(member),
         member,
         shape,
         dtype,
@@ -119,9 +143,7 @@ function futureTensors(prefix: string, module: Module<unknown>, tensors: Map<str
     // The layer can't have such tensors; that is said below.
   }
   for (const [member, shape] of shapes) {
-    plan.unfit.push(
-      `${join(prefix, member)} (${shapeText(shape)} in the file, not one of ${layer.constructor.name}'s here)`
-    )
+    plan.unfit.push(`${name(member)} (${shapeText(shape)} in the file, not one of ${layer.constructor.name}'s here)`)
   }
   return []
 }

@@ -100,6 +100,19 @@ describe('save and load', () => {
     deepStrictEqual([half.weight.dtype, await half.weight.array()], ['float16', [[1.5, -2]]])
   })
 
+  it('takes what is under a prefix, and leaves the rest alone', async () => {
+    const linear = { weight: nt.tensor([[3, 4]]), bias: nt.tensor([5]) }
+    const under = (prefix: string) =>
+      Object.entries(linear).map(([name, value]) => [`${prefix}${name}`, value] as const)
+    await nt.io.writeSafetensors(path('checkpoint'), [...under('network.'), ['optimizer.step', nt.ones([3])]], LAYOUT)
+    const copy = await new nn.Linear(1).load(path('checkpoint'), { prefix: 'network.' })
+    deepStrictEqual(await copy.weight.array(), [[3, 4]])
+    const problems = /2 missing: average\.weight, average\.bias\. Nothing was changed/
+    await rejects(copy.load(path('checkpoint'), { prefix: 'average.' }), problems)
+    await rejects(new nn.Linear(1).load(path('checkpoint')), /2 missing: weight, bias; 3 unexpected: network\.weight/)
+    await rejects(copy.load(path('checkpoint'), { prefix: 7 as any }), /load: expected a prefix as text, got 7/)
+  })
+
   it('frozen stays frozen, also when made by the file', async () => {
     const copy = await new Digits().freeze().load(path('digits'))
     deepStrictEqual(
