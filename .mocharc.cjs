@@ -1,5 +1,7 @@
 // Mocha adds the files of the command line to those named here, so all tests are named only where no file is.
-const named = process.argv.slice(2).some((argument) => !argument.startsWith('-') && /^(\.\/)?test\/|\.ts$/.test(argument))
+const named = process.argv
+  .slice(2)
+  .some((argument) => !argument.startsWith('-') && /^(\.\/)?test\/|\.ts$/.test(argument))
 
 module.exports = {
   spec: named ? [] : ['test/**/*.test.ts'],

@@ -1,5 +1,6 @@
 // The one form of an error: `<op>: expected <what>, got <actual>. <hint>`.
 import { inspect } from 'node:util'
+import { closest, distance } from 'fastest-levenshtein'
 
 /** An error of the form `<op>: expected <what>, got <actual>. <hint>`. */
 export function expected(op: string, what: string, actual: unknown, hint = ''): Error {
@@ -50,8 +51,32 @@ export function checkIntegers(op: string, what: string, value: unknown, low = -(
 /** Checks that a value is one of the words allowed; an unknown one is answered with the list. */
 export function checkWord<W extends string>(op: string, what: string, value: unknown, words: readonly W[]): W {
   if (!words.includes(value as W))
-    throw expected(op, `${what} of ${words.map((w) => `'${w}'`).join(', ')}`, quoted(value))
+    throw expected(
+      op,
+      `${what} of ${words.map((w) => `'${w}'`).join(', ')}`,
+      quoted(value),
+      typeof value === 'string' ? didYouMean(value, words) : ''
+    )
   return value as W
+}
+
+/** Checks that `options` is an object of no other names than those known: a mistyped one would be ignored silently. */
+export function checkOptions<O extends object>(op: string, options: O | undefined, names: readonly string[]): O {
+  if (typeof options !== 'object' || options === null)
+    throw expected(op, 'an object of options', describe(options === undefined ? 'undefined' : options))
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw expected(op, `options of ${names.join(', ')}`, `'${unknown}'`, didYouMean(unknown, names))
+  return options
+}
+
+/** A hint that names the word nearest to a mistyped one; '' where none is near. */
+export function didYouMean(word: string, words: readonly string[]): string {
+  if (words.length === 0) return ''
+  const near = closest(word, words)
+  return distance(word.toLowerCase(), near.toLowerCase()) <= Math.max(2, word.length / 3)
+    ? `Did you mean '${near}'?`
+    : ''
 }
 
 /** Strings in quotes, anything else as it is described. */

@@ -1,5 +1,5 @@
 // Checks of layers' settings, at the line that makes the layer.
-import { checkInteger, expected, quoted } from '../errors.js'
+import { checkInteger, checkOptions, expected, quoted } from '../errors.js'
 
 /** `value` as a whole number from 1. */
 export const countOf = (op: string, what: string, value: unknown): number =>
@@ -17,10 +17,7 @@ export function finite(op: string, what: string, value: unknown): number {
   throw expected(op, `${what} as a number`, quoted(value))
 }
 
-/** Refuses options that the layer doesn't know: a mistyped one would be ignored silently. */
+/** Refuses options that the layer doesn't know. */
 export function known(op: string, options: unknown, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw expected(op, 'an object as options', quoted(options))
-  for (const name of Object.keys(options)) {
-    if (!names.includes(name)) throw expected(op, `options out of ${names.join(', ')}`, name)
-  }
+  checkOptions(op, options as object, names)
 }

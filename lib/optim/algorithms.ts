@@ -1,13 +1,6 @@
 // The optimizers, with PyTorch's formulas; each step is one native call for all parameters.
-import { describe, expected } from '../errors.js'
+import { checkOptions, describe, expected } from '../errors.js'
 import { checkOption, Optimizer, type OptimizerOptions } from './optimizer.js'
-
-function checkOptions<O extends object>(name: string, options: O | undefined, known: readonly (keyof O & string)[]): O {
-  if (typeof options !== 'object' || options === null) throw expected(name, 'an object of options', describe(options))
-  const unknown = Object.keys(options).find((key) => !known.includes(key as keyof O & string))
-  if (unknown !== undefined) throw expected(name, `options of ${known.join(', ')}`, `'${unknown}'`)
-  return options
-}
 
 export interface SGDOptions extends OptimizerOptions {
   /** The part of the last step that is kept: v = momentum * v + g (0 unless given). */

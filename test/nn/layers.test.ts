@@ -156,7 +156,11 @@ describe('what layers refuse', () => {
       () => new nn.Conv2d(4, 3, { groups: 2 }).forward(image),
       /input channels that 2 groups divide, got 3/
     ],
-    ['a mistyped option', () => new nn.Conv2d(4, 3, { activaton: 'relu' } as never), /options out of .*got activaton/],
+    [
+      'a mistyped option',
+      () => new nn.Conv2d(4, 3, { activaton: 'relu' } as never),
+      /options of .*got 'activaton'. Did you mean 'activation'/
+    ],
     [
       'an unknown activation',
       () => new nn.Linear(4, { activation: 'rulu' as never }),
