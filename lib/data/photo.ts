@@ -1,0 +1,111 @@
+// Photos of any format and size as pixels of one size. Where a photo comes from is not trusted: its size is bounded, and
+// what can't be read whole is refused.
+import { readFile, stat } from 'node:fs/promises'
+import { checkInteger, checkWord, expected } from '../errors.js'
+
+/**
+ * How a photo gets the wanted height and width: 'fill' ignores its proportions, 'cover' cuts off what is too much around
+ * the middle, 'contain' keeps all of it between black bars.
+ */
+export type PhotoFit = 'fill' | 'cover' | 'contain'
+
+/** A part of a photo in pixels, as it is stored in the file: with a box, EXIF data turn nothing. */
+export interface PhotoBox {
+  left: number
+  top: number
+  width: number
+  height: number
+}
+
+export interface PhotoOptions {
+  height: number
+  width: number
+  /** 3: red, green and blue (sRGB); 1: grey; 3 by default. */
+  channels?: 1 | 3
+  /** 'fill' by default. */
+  fit?: PhotoFit
+  /** The part of the photo to read, cut to what lies within the photo; all of it by default. */
+  box?: PhotoBox
+  /** The photo's name in messages; its path by default. */
+  name?: string
+}
+
+/** 16383 * 16383, what sharp allows by default: the largest photos of today's cameras have 200 million pixels. */
+const MAX_PIXELS = 0x3fff * 0x3fff
+const MAX_BYTES = 2 ** 30
+
+/** Names of files that are taken for photos in folders and archives. */
+export const isPhoto = (name: string): boolean => /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i.test(name)
+
+/**
+ * The pixels of a photo (a path, or the bytes of a file) as uint8 [height, width, channels]: turned as its EXIF data
+ * say, in sRGB, on white where it is transparent, made smaller or larger with Lanczos3. Of several pages the first. Throws
+ * when it isn't a whole picture of a format that sharp reads, or has more than 268 million pixels.
+ */
+export async function readPhoto(op: string, photo: string | Uint8Array, options: PhotoOptions): Promise<Uint8Array> {
+  const { height, width, channels = 3, fit = 'fill', box } = options
+  checkInteger(op, 'height as a whole number from 1', height, 1, 0x3fff)
+  checkInteger(op, 'width as a whole number from 1', width, 1, 0x3fff)
+  if (channels !== 1 && channels !== 3) throw expected(op, '1 or 3 channels', channels)
+  checkWord(op, 'fit', fit, ['fill', 'cover', 'contain'])
+  if (typeof photo !== 'string' && !(photo instanceof Uint8Array)) {
+    throw expected(op, 'a photo as a path or a Uint8Array of the file', photo)
+  }
+  const name = options.name ?? (typeof photo === 'string' ? photo : 'the photo')
+  // Not sharp's own reading: libvips takes brackets in a path for options.
+  const bytes = typeof photo === 'string' ? await readBytes(op, photo) : photo
+  const sharp = await loadSharp(op)
+  try {
+    let image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
+    if (box) image = image.extract(within(op, name, box, await image.metadata()))
+    else image = image.autoOrient()
+    return await image
+      .flatten({ background: 'white' })
+      .resize(width, height, { fit, kernel: 'lanczos3', background: 'black' })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer()
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_ARGUMENT') throw error
+    const { message } = error as Error
+    if (/pixel limit/i.test(message)) {
+      const size = await sharp(bytes, { limitInputPixels: false }).metadata()
+      throw expected(op, `at most ${MAX_PIXELS} pixels in ${name}`, `${size.width}x${size.height}`)
+    }
+    const got = message.replace(/\s+/g, ' ').trim().replace(/\.$/, '')
+    throw expected(op, `a whole picture in ${name}`, got || 'none')
+  }
+}
+
+async function readBytes(op: string, path: string): Promise<Uint8Array> {
+  try {
+    const info = await stat(path)
+    if (!info.isFile()) throw expected(op, `a photo at ${path}`, info.isDirectory() ? 'a folder' : 'no plain file')
+    if (info.size > MAX_BYTES) throw expected(op, `at most ${MAX_BYTES} bytes in ${path}`, `${info.size}`)
+    return await readFile(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ERR_ARGUMENT') throw error
+    throw expected(op, `a photo at ${path}`, code === 'ENOENT' ? 'no such file' : (error as Error).message)
+  }
+}
+
+async function loadSharp(op: string) {
+  try {
+    return (await import('sharp')).default
+  } catch (error) {
+    const hint = 'Install it: npm install sharp'
+    throw expected(op, 'the package sharp', (error as Error).message.split('\n')[0], hint)
+  }
+}
+
+/** The whole pixels of `box` that lie within a picture. */
+function within(op: string, name: string, box: PhotoBox, size: { width: number; height: number }): PhotoBox {
+  const left = Math.max(0, Math.floor(box.left))
+  const top = Math.max(0, Math.floor(box.top))
+  const right = Math.min(size.width, Math.ceil(box.left + box.width))
+  const bottom = Math.min(size.height, Math.ceil(box.top + box.height))
+  if (right > left && bottom > top) return { left, top, width: right - left, height: bottom - top }
+  const got = `${box.width}x${box.height} at ${box.left}, ${box.top}`
+  throw expected(op, `a box within the ${size.width}x${size.height} pixels of ${name}`, got)
+}
