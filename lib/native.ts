@@ -45,6 +45,10 @@ export interface Native {
   resetPeak(): void
   threads(): number
   setThreads(count: number): void
+  /** The instruction set of the kernels: baseline, avx2 or avx512. */
+  isa(): string
+  /** oneDNN's version. */
+  onednn(): string
   /** Commands that have been given to the queue and have not run. */
   pending(): number
   /** A gate for tests: while it is held, the queue runs nothing. */
@@ -86,3 +90,9 @@ function load(): Native {
 }
 
 export const native = waitBriefly(load)
+
+/** The path of the addon that was loaded. */
+export function addonPath(): string {
+  const resolver = createRequire(import.meta.url)('node-gyp-build') as { path(folder: string): string }
+  return resolver.path(root)
+}

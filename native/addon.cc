@@ -655,6 +655,8 @@ napi_value setThreads_(const Call_& c) {
   cpuDevice().forgetPrepared();  // they were made for another number of threads
   return c.none();
 }
+napi_value isa_(const Call_& c) { return c.text(isaName()); }
+napi_value onednn_(const Call_& c) { return c.text(onednnVersion()); }
 napi_value pending(const Call_& c) { return c.numberValue(static_cast<double>(cpuDevice().queue.pending())); }
 napi_value hold(const Call_& c) {
   cpuDevice().queue.hold(c.flag(0));
@@ -758,6 +760,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("resetPeak", resetPeak),
                                                 FUNCTION("threads", getThreads),
                                                 FUNCTION("setThreads", setThreads_),
+                                                FUNCTION("isa", isa_),
+                                                FUNCTION("onednn", onednn_),
                                                 FUNCTION("pending", pending),
                                                 FUNCTION("hold", hold),
                                                 FUNCTION("poll", poll),

@@ -37,7 +37,7 @@ describe('layers', () => {
     ['native', 'op-names.generated', 'errors'],
     ['tensor'],
     ['functional', 'autograd', 'compile', 'device'],
-    ['optim', 'losses', 'metrics', 'io', 'nn', 'data'],
+    ['optim', 'losses', 'metrics', 'io', 'nn', 'data', 'environment'],
     ['models', 'train', 'report'],
     ['cli', 'index']
   ]

@@ -1,5 +1,5 @@
 // A strict JSON reader for files of unknown origin: objects become Maps (no name can reach a prototype), a name that stands
-// twice is an error, and so is nesting deeper than a few levels.
+// twice is an error, and so is nesting deeper than a few levels (16 unless told otherwise).
 
 export type Json = null | boolean | number | string | Json[] | Map<string, Json>
 
@@ -13,8 +13,8 @@ const WORDS: [string, null | boolean][] = [
 ]
 
 /** The value that `text` stands for. Throws a SyntaxError that says what was found where. */
-export function parseJson(text: string): Json {
-  const reader = new Reader(text)
+export function parseJson(text: string, maxDepth = MAX_DEPTH): Json {
+  const reader = new Reader(text, maxDepth)
   const value = reader.value(0)
   reader.space()
   if (reader.at < text.length) reader.fail('the end')
@@ -24,9 +24,11 @@ export function parseJson(text: string): Json {
 class Reader {
   at = 0
   readonly #text: string
+  readonly #maxDepth: number
 
-  constructor(text: string) {
+  constructor(text: string, maxDepth: number) {
     this.#text = text
+    this.#maxDepth = maxDepth
   }
 
   fail(what: string): never {
@@ -39,7 +41,7 @@ class Reader {
   }
 
   value(depth: number): Json {
-    if (depth > MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} levels`)
+    if (depth > this.#maxDepth) this.fail(`at most ${this.#maxDepth} levels`)
     this.space()
     const next = this.#text[this.at]
     if (next === '{') return this.#object(depth)

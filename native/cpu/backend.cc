@@ -1,6 +1,7 @@
 // The CPU as a backend: memory from the C library, the table of kernels.
 #include "backend.h"
 
+#include <oneapi/dnnl/dnnl.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
 
@@ -73,6 +74,19 @@ int threadCount = 0;
 Isa isa() {
   static const Isa found = detect();
   return found;
+}
+const char* isaName() {
+  switch (isa()) {
+    case Isa::avx512: return "avx512";
+    case Isa::avx2: return "avx2";
+    case Isa::baseline: break;
+  }
+  return "baseline";
+}
+
+std::string onednnVersion() {
+  const dnnl_version_t* version = dnnl_version();
+  return std::to_string(version->major) + "." + std::to_string(version->minor) + "." + std::to_string(version->patch);
 }
 
 int threads() {

@@ -1,11 +1,14 @@
 // What the CPU kernels share: how many threads there are, which instruction set, when a loop is worth the team.
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace needletail {
 
 enum class Isa { baseline, avx2, avx512 };
 Isa isa();  // the best this processor has; NEEDLETAIL_ISA=baseline|avx2|avx512 takes a lesser one
+const char* isaName();
+std::string onednnVersion();  // of the library that was loaded
 
 // Threads a kernel may use: the container's or machine's cores unless set.
 int threads();

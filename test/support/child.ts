@@ -31,7 +31,7 @@ export interface Outcome {
  */
 export async function run(
   source: string,
-  { worker = '', limit = 50_000, flags = [] as string[] } = {}
+  { worker = '', limit = 50_000, flags = [] as string[], env = {} as NodeJS.ProcessEnv } = {}
 ): Promise<Outcome> {
   mkdirSync(join(root, 'out'), { recursive: true })
   const folder = mkdtempSync(join(root, 'out/child-'))
@@ -43,6 +43,7 @@ export async function run(
   writeFileSync(join(folder, 'worker.mjs'), workerHead + worker)
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', file], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limit,
     killSignal: 'SIGKILL'
