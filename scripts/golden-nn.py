@@ -49,6 +49,20 @@ class GlobalAvgPool(nn.Module):
         return x.mean((2, 3))
 
 
+class GlobalMaxPool(nn.Module):
+    def forward(self, x):
+        return x.amax((2, 3))
+
+
+class Residual(nn.Module):
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
 def image(layer, shape=(2, 7, 6, 3)):
     return layer, shape, True
 
@@ -74,6 +88,14 @@ CASES = {
     'avgPool2d': lambda: image(nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)),
     'avgPool2d padding': lambda: image(nn.AvgPool2d((3, 2), stride=2, padding=1, count_include_pad=True)),
     'globalAvgPool2d': lambda: image(GlobalAvgPool()),
+    'globalMaxPool2d': lambda: image(GlobalMaxPool()),
+    'adaptiveAvgPool2d even': lambda: image(nn.AdaptiveAvgPool2d((2, 4)), (2, 6, 8, 3)),
+    'adaptiveAvgPool2d uneven': lambda: image(nn.AdaptiveAvgPool2d((3, 5))),
+    'adaptiveAvgPool2d larger': lambda: image(nn.AdaptiveAvgPool2d(6), (2, 4, 1, 3)),
+    'adaptiveAvgPool2d one': lambda: image(nn.AdaptiveAvgPool2d(1)),
+    'adaptiveMaxPool2d even': lambda: image(nn.AdaptiveMaxPool2d((2, 4)), (2, 6, 8, 3)),
+    'adaptiveMaxPool2d uneven': lambda: image(nn.AdaptiveMaxPool2d((3, 5))),
+    'adaptiveMaxPool2d larger': lambda: image(nn.AdaptiveMaxPool2d(6), (2, 4, 1, 3)),
     'batchNorm training': lambda: image(nn.BatchNorm2d(3, momentum=0.3)),
     'batchNorm': lambda: image(nn.BatchNorm2d(3).eval()),
     'batchNorm flat': lambda: plain(nn.BatchNorm1d(6, eps=1e-3)),
@@ -91,6 +113,7 @@ CASES = {
     'leakyRelu': lambda: plain(nn.LeakyReLU(0.2)),
     'softmax': lambda: plain(nn.Softmax(-1)),
     'logSoftmax': lambda: plain(nn.LogSoftmax(-1)),
+    'residual': lambda: image(Residual(nn.Conv2d(3, 4, 3, padding='same'), nn.Conv2d(3, 4, 1))),
     'network': lambda: image(
         nn.Sequential(
             nn.Sequential(nn.Conv2d(3, 4, 3, padding='same'), nn.ReLU()), nn.MaxPool2d(2), Flatten(),

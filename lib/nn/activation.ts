@@ -2,6 +2,7 @@
 import { expected, quoted } from '../errors.js'
 import { elu, gelu, leakyRelu, logSoftmax, relu, sigmoid, silu, softmax, softplus, tanh } from '../functional.js'
 import type { DType, FloatDType, Tensor } from '../tensor.js'
+import { remember } from './arguments.js'
 import { finite } from './check.js'
 import { Module } from './module.js'
 
@@ -25,55 +26,47 @@ export interface SplitActivation {
 
 /** The part of `activation` that the op does itself, and the function for what is left. */
 export function splitActivation(op: string, activation: ActivationName | undefined): SplitActivation {
+  const after = activationOf(op, activation)
   if (activation === undefined) return {}
-  if (!Object.hasOwn(FUNCTIONS, activation)) {
-    throw expected(op, `activation as one of ${Object.keys(FUNCTIONS).join(', ')}`, quoted(activation))
-  }
-  if (activation === 'relu') return { fused: activation }
-  return { after: FUNCTIONS[activation] as Elementwise }
+  return activation === 'relu' ? { fused: activation } : { after }
 }
+
+/** The function of that name; without a name the one that gives back what it is given. */
+export function activationOf(op: string, activation: ActivationName | undefined): Elementwise {
+  if (activation === undefined) return (x) => x
+  if (Object.hasOwn(FUNCTIONS, activation)) return FUNCTIONS[activation] as Elementwise
+  throw expected(op, `activation as one of ${Object.keys(FUNCTIONS).join(', ')}`, quoted(activation))
+}
+
+/** A layer that is one function of its input. */
+interface Plain extends Module {
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D>
+}
+
+const layerOf = (f: Elementwise): new () => Plain =>
+  class extends Module {
+    forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+      return f(x)
+    }
+  }
 
 /** max(x, 0). */
-export class ReLU extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return relu(x)
-  }
-}
+export class ReLU extends layerOf(relu) {}
 
 /** x * Phi(x), Phi being the normal distribution function (exact, not the tanh approximation). */
-export class GELU extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return gelu(x)
-  }
-}
+export class GELU extends layerOf(gelu) {}
 
 /** 1 / (1 + exp(-x)). */
-export class Sigmoid extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return sigmoid(x)
-  }
-}
+export class Sigmoid extends layerOf(sigmoid) {}
 
 /** The hyperbolic tangent. */
-export class Tanh extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return tanh(x)
-  }
-}
+export class Tanh extends layerOf(tanh) {}
 
 /** x * sigmoid(x), also called swish. */
-export class SiLU extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return silu(x)
-  }
-}
+export class SiLU extends layerOf(silu) {}
 
 /** log(1 + exp(x)). */
-export class Softplus extends Module {
-  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
-    return softplus(x)
-  }
-}
+export class Softplus extends layerOf(softplus) {}
 
 /** x where positive, else alpha * (exp(x) - 1). */
 export class ELU extends Module {
@@ -81,6 +74,7 @@ export class ELU extends Module {
 
   constructor(alpha = 1) {
     super()
+    remember(this, alpha)
     this.alpha = finite('ELU', 'alpha', alpha)
   }
 
@@ -99,6 +93,7 @@ export class LeakyReLU extends Module {
 
   constructor(slope = 0.01) {
     super()
+    remember(this, slope)
     this.slope = finite('LeakyReLU', 'slope', slope)
   }
 
@@ -117,6 +112,7 @@ export class Softmax extends Module {
 
   constructor(axis = -1) {
     super()
+    remember(this, axis)
     this.axis = finite('Softmax', 'axis', axis)
   }
 
@@ -131,6 +127,7 @@ export class LogSoftmax extends Module {
 
   constructor(axis = -1) {
     super()
+    remember(this, axis)
     this.axis = finite('LogSoftmax', 'axis', axis)
   }
 

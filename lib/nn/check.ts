@@ -1,5 +1,6 @@
 // Checks of layers' settings, at the line that makes the layer.
 import { checkInteger, checkOptions, expected, quoted } from '../errors.js'
+import { Module } from './module.js'
 
 /** `value` as a whole number from 1. */
 export const countOf = (op: string, what: string, value: unknown): number =>
@@ -15,6 +16,12 @@ export function within(op: string, what: string, value: unknown, low: number, hi
 export function finite(op: string, what: string, value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw expected(op, `${what} as a number`, quoted(value))
+}
+
+/** `value` as a module. */
+export function checkModule(op: string, what: string, value: unknown): Module {
+  if (value instanceof Module) return value as Module
+  throw expected(op, `a module as ${what}`, quoted(value))
 }
 
 /** Refuses options that the layer doesn't know. */

@@ -11,6 +11,7 @@ import {
 } from '../functional/window.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
+import { remember } from './arguments.js'
 import { countOf, known } from './check.js'
 import { Layer, type Variables } from './layer.js'
 import {
@@ -66,6 +67,7 @@ abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends 
 
   constructor(op: string, filters: number, kernel: readonly number[], options: Options, names = OPTIONS) {
     super()
+    remember(this, filters, kernel, options)
     known(op, options, names)
     this.#op = op
     this.filters = countOf(op, 'filters', filters)
@@ -136,6 +138,7 @@ export class Conv2d extends Convolution<ConvOptions> {
 export class Conv1d extends Convolution<Conv1dOptions> {
   constructor(filters: number, kernel: number, options: Conv1dOptions = {}) {
     super('Conv1d', filters, [countOf('Conv1d', 'a kernel', kernel)], options)
+    remember(this, filters, kernel, options)
     countOf('Conv1d', 'a stride', options.stride ?? 1)
     paddingOfHeightOne('Conv1d', options.padding ?? 'valid')
     countOf('Conv1d', 'a dilation', options.dilation ?? 1)

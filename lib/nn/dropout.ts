@@ -1,5 +1,6 @@
 import { dropout } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
+import { remember } from './arguments.js'
 import { within } from './check.js'
 import { Module } from './module.js'
 
@@ -11,6 +12,7 @@ export class Dropout extends Module {
 
   constructor(rate = 0.5) {
     super()
+    remember(this, rate)
     this.rate = within('Dropout', 'rate', rate, 0, 1)
   }
 

@@ -1,14 +1,16 @@
 import { embedding } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
+import { remember } from './arguments.js'
+import { spend } from './budget.js'
 import { countOf, known } from './check.js'
-import { normal, type Initializer } from './init.js'
+import { initializerOf, type InitializerOption } from './init.js'
 import { Module } from './module.js'
 import { parameter } from './parameter.js'
 import { checkInitial } from './settings.js'
 
 export interface EmbeddingOptions {
   /** Draws the first vectors; normal with deviation 1 unless given. */
-  initializer?: Initializer | undefined
+  initializer?: InitializerOption | undefined
   /** The same first values each time; without it they come from the generator that `nt.random.seed` sets. */
   seed?: number | undefined
   /** 'float32' unless given. */
@@ -23,12 +25,15 @@ export class Embedding extends Module {
 
   constructor(count: number, size: number, options: EmbeddingOptions = {}) {
     super()
+    remember(this, count, size, options)
     known('Embedding', options, ['initializer', 'seed', 'dtype'])
-    const { initializer = normal, seed, dtype = 'float32' } = options
+    const { initializer = 'normal', seed, dtype = 'float32' } = options
     this.count = countOf('Embedding', 'count', count)
     this.size = countOf('Embedding', 'size', size)
     checkInitial('Embedding', options)
-    this.weight = parameter(initializer([count, size], seed === undefined ? { dtype } : { dtype, seed }))
+    spend('Embedding', [count, size])
+    const draw = initializerOf('Embedding', initializer)
+    this.weight = parameter(draw([count, size], seed === undefined ? { dtype } : { dtype, seed }))
   }
 
   forward(indices: Tensor<'int32'> | Tensor<'int64'>): Tensor {

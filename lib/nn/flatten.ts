@@ -1,5 +1,6 @@
 import type { DType, Tensor } from '../tensor.js'
 import { checkInteger } from '../errors.js'
+import { remember } from './arguments.js'
 import { Module } from './module.js'
 
 /** Makes one axis of all axes from `axis` on (1 unless given): [n, height, width, channels] to [n, height * width * channels]. */
@@ -8,6 +9,7 @@ export class Flatten extends Module {
 
   constructor(axis = 1) {
     super()
+    remember(this, axis)
     this.axis = checkInteger('Flatten', 'an axis from 0', axis, 0)
   }
 

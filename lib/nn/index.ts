@@ -14,6 +14,7 @@ export {
   Tanh,
   type ActivationName
 } from './activation.js'
+export { fromConfig, toConfig, type ConfigValue, type FromConfigOptions, type ModuleConfig } from './config.js'
 export {
   Conv1d,
   Conv2d,
@@ -24,8 +25,9 @@ export {
 } from './convolution.js'
 export { Dropout } from './dropout.js'
 export { Embedding, type EmbeddingOptions } from './embedding.js'
+export { ClassGroups, FlipAverage } from './ensemble.js'
 export { Flatten } from './flatten.js'
-export type { InitOptions, Initializer } from './init.js'
+export type { InitOptions, Initializer, InitializerName, InitializerOption, InitializerSettings } from './init.js'
 export { Layer, type Variable, type Variables } from './layer.js'
 export { Linear, type LinearOptions } from './linear.js'
 export { Module } from './module.js'
@@ -39,7 +41,17 @@ export {
   type NormOptions
 } from './normalization.js'
 export { buffer, kindOf, parameter, type VariableKind } from './parameter.js'
-export { AvgPool2d, GlobalAvgPool2d, MaxPool2d, type AvgPoolOptions, type PoolOptions } from './pooling.js'
+export {
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool2d,
+  AvgPool2d,
+  GlobalAvgPool2d,
+  GlobalMaxPool2d,
+  MaxPool2d,
+  type AvgPoolOptions,
+  type PoolOptions
+} from './pooling.js'
+export { Residual, type ResidualOptions } from './residual.js'
 export { Sequential } from './sequential.js'
 export type { WeightOptions } from './settings.js'
 export type { LoadOptions, SaveOptions } from './weights.js'

@@ -1,6 +1,6 @@
 // How the values of new weights are drawn. Shapes are [out, in] and [out, height, width, in].
 import { expected, quoted } from '../errors.js'
-import { full, random, where } from '../functional.js'
+import { full, matmul, random, where } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 
 export interface InitOptions {
@@ -12,6 +12,15 @@ export interface InitOptions {
 
 /** Makes the first values of a weight of `shape`. */
 export type Initializer = (shape: readonly number[], options?: InitOptions) => Tensor
+
+/** How a layer's option says what draws its weights: a function, its name, or its name and its options. */
+export type InitializerOption = Initializer | InitializerName | InitializerSettings
+
+/** An initialiser of `nn.init` with options of its own: `{ name: 'kaimingNormal', mode: 'fanOut' }`. */
+export interface InitializerSettings {
+  name: InitializerName
+  [option: string]: number | string
+}
 
 /** What follows the layer: it decides how much wider the weights have to be to keep the signal's size. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu'
@@ -69,6 +78,14 @@ export const xavierUniform = (shape: readonly number[], options: XavierOptions =
 export const xavierNormal = (shape: readonly number[], options: XavierOptions = {}): Tensor =>
   normal(shape, { ...options, std: xavierDeviation(shape, options) })
 
+/** Normal with deviation 1 / sqrt(fanIn) (LeCun et al. 1998). */
+export const lecunNormal: Initializer = (shape, options = {}) =>
+  kaimingNormal(shape, { ...options, nonlinearity: 'linear' })
+
+/** Uniform in [-b, b), b = sqrt(3 / fanIn) (LeCun et al. 1998). */
+export const lecunUniform: Initializer = (shape, options = {}) =>
+  kaimingUniform(shape, { ...options, nonlinearity: 'linear' })
+
 /** Uniform in [low, high); [0, 1) unless given. */
 export function uniform(shape: readonly number[], options: InitOptions & { low?: number; high?: number } = {}): Tensor {
   const { low = 0, high = 1 } = options
@@ -107,9 +124,65 @@ export const constant =
   (shape, { dtype = 'float32' } = {}) =>
     full(shape, value, { dtype }) as Tensor
 
+/** Enough for singular values down to a millionth of the largest. */
+const ORTHOGONAL_ROUNDS = 40
+
+/**
+ * Rows (or columns, where there are fewer) that are orthogonal and of length `gain` (1 unless given), the weight seen as
+ * [out, inputs of an output] (Saxe et al. 2014): the orthogonal factor of a normal matrix, by Newton and Schulz's iteration.
+ */
+export function orthogonal(shape: readonly number[], options: XavierOptions = {}): Tensor {
+  const { gain = 1, seed, dtype = 'float32' } = options
+  const { fanIn } = fans(shape)
+  const [rows, columns] = [shape[0]!, fanIn]
+  const drawn = normal([rows, columns], seed === undefined ? {} : { seed })
+  let tall = rows < columns ? drawn.transpose() : drawn
+  tall = tall.div(tall.norm())
+  for (let round = 0; round < ORTHOGONAL_ROUNDS; round++) {
+    tall = tall.mul(1.5).sub(matmul(tall, matmul(tall, tall, { transposeA: true })).mul(0.5))
+  }
+  const result = rows < columns ? tall.transpose() : tall
+  return result.mul(gain).reshape(shape).astype(dtype) as Tensor
+}
+
 /** PyTorch's first weights of convolutions and linear layers: uniform within 1 / sqrt(fanIn). */
 export const defaultWeight: Initializer = (shape, options = {}) =>
   kaimingUniform(shape, { ...options, slope: Math.sqrt(5) })
+
+const NAMED = {
+  kaimingUniform,
+  kaimingNormal,
+  xavierUniform,
+  xavierNormal,
+  lecunUniform,
+  lecunNormal,
+  orthogonal,
+  truncatedNormal,
+  uniform,
+  normal,
+  zeros,
+  ones,
+  defaultWeight,
+  constant: (shape, { value = 0, ...options }: InitOptions & { value?: number } = {}) => constant(value)(shape, options)
+} satisfies Record<string, Initializer>
+
+/** The initialisers that an option can name. */
+export type InitializerName = keyof typeof NAMED
+
+/** @internal The name of an initialiser of this file. */
+export const initializerName = (value: unknown): InitializerName | undefined =>
+  (Object.keys(NAMED) as InitializerName[]).find((name) => NAMED[name] === value)
+
+/** @internal The function that an option of `op` names. */
+export function initializerOf(op: string, option: unknown): Initializer {
+  if (typeof option === 'function') return option as Initializer
+  const { name, ...options } = (typeof option === 'string' ? { name: option } : (option ?? {})) as InitializerSettings
+  if (typeof name !== 'string' || !Object.hasOwn(NAMED, name)) {
+    const what = `a function as initializer, or one of ${Object.keys(NAMED).join(', ')} by name`
+    throw expected(op, what, quoted(typeof option === 'object' && name !== undefined ? name : option))
+  }
+  return (shape, common) => NAMED[name](shape, { ...options, ...common })
+}
 
 function kaimingDeviation(shape: readonly number[], options: KaimingOptions): number {
   const { slope = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options

@@ -3,6 +3,7 @@ import { requireGradient } from '../autograd.js'
 import { expected, quoted } from '../errors.js'
 import { Tensor, type DType } from '../tensor.js'
 import { Module } from './module.js'
+import { spend } from './budget.js'
 import { BUILD_HINT, shapeText } from './names.js'
 import { buffer, parameter, type VariableKind } from './parameter.js'
 
@@ -75,6 +76,7 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
     if (this.ownBuilt) return
     const made = new Map<string, Tensor<DType>>()
     for (const [name, variable] of Object.entries(this.variablesFor(inputSize))) {
+      spend(this.constructor.name, variable.shape)
       const value = given?.get(name) ?? variable.initial()
       this.#check(name, variable, value)
       made.set(name, variable.kind === 'parameter' ? parameter(value as Tensor) : buffer(value))

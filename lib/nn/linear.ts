@@ -2,6 +2,7 @@
 import { matmul } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
+import { remember } from './arguments.js'
 import { countOf, known } from './check.js'
 import { Layer, type Variables } from './layer.js'
 import {
@@ -33,6 +34,7 @@ export class Linear extends Layer {
 
   constructor(outputs: number, options: LinearOptions = {}) {
     super()
+    remember(this, outputs, options)
     known('Linear', options, ['inputs', ...WEIGHT_OPTIONS])
     this.outputs = countOf('Linear', 'outputs', outputs)
     this.#options = { ...options }

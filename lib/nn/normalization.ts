@@ -2,6 +2,7 @@
 import { expected } from '../errors.js'
 import { batchNorm, groupNorm, layerNorm } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
+import { remember } from './arguments.js'
 import { countOf, known, within } from './check.js'
 import { ones, zeros } from './init.js'
 import { Layer, type Variable, type Variables } from './layer.js'
@@ -28,6 +29,7 @@ abstract class Norm extends Layer {
 
   constructor(op: string, options: NormOptions, names: string[], buffers: string[] = []) {
     super()
+    remember(this, options)
     known(op, options, names)
     this.epsilon = within(op, 'epsilon', options.epsilon ?? 1e-5, 0, Number.MAX_VALUE)
     this.affine = options.affine ?? true
@@ -126,6 +128,7 @@ export class GroupNorm extends Norm {
 
   constructor(groups: number, options: GroupNormOptions = {}) {
     super('GroupNorm', options, ['inputs', ...OPTIONS])
+    remember(this, groups, options)
     this.groups = countOf('GroupNorm', 'groups', groups)
     if (options.inputs !== undefined) this.prepare([countOf('GroupNorm', 'inputs', options.inputs)])
   }

@@ -1,6 +1,7 @@
 // Modules one after the other.
 import { expected, quoted } from '../errors.js'
 import type { DType, Tensor } from '../tensor.js'
+import { remember } from './arguments.js'
 import { Module } from './module.js'
 
 /**
@@ -22,6 +23,7 @@ export class Sequential<Layers extends readonly Module[] = readonly Module[]> ex
   constructor(layers: Readonly<Record<string, Module>>)
   constructor(...layers: readonly Module[] | [Readonly<Record<string, Module>>]) {
     super()
+    remember(this, ...layers)
     const [first] = layers
     const named = layers.length === 1 && isPlain(first) ? Object.entries(first) : Object.entries(layers as Module[])
     for (const [name, layer] of named) {

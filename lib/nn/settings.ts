@@ -2,7 +2,7 @@
 import { expected, quoted } from '../errors.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import type { ActivationName, SplitActivation } from './activation.js'
-import { defaultWeight, fans, uniform, type Initializer } from './init.js'
+import { defaultWeight, fans, initializerOf, uniform, type InitializerOption, type InitOptions } from './init.js'
 import type { Variable } from './layer.js'
 
 export interface WeightOptions {
@@ -11,34 +11,40 @@ export interface WeightOptions {
   /** Applied to the result; none unless given. */
   activation?: ActivationName | undefined
   /** Draws the first weights; as in PyTorch unless given: uniform within 1 / sqrt(inputs of an output). */
-  initializer?: Initializer | undefined
+  initializer?: InitializerOption | undefined
+  /** Draws the first biases; as in PyTorch unless given: uniform within 1 / sqrt(inputs of an output). */
+  biasInitializer?: InitializerOption | undefined
   /** The same first values each time; without it they come from the generator that `nt.random.seed` sets. */
   seed?: number | undefined
   /** The dtype of the weights, and of the input that they go with; 'float32' unless given. */
   dtype?: FloatDType | undefined
 }
 
-export const WEIGHT_OPTIONS = ['bias', 'activation', 'initializer', 'seed', 'dtype']
+export const WEIGHT_OPTIONS = ['bias', 'activation', 'initializer', 'biasInitializer', 'seed', 'dtype']
 
 /** A layer's weight and bias. Their generators differ, also from those of a layer with the next seed. */
 export function weightAndBias(
-  { bias = true, initializer = defaultWeight, seed, dtype = 'float32' }: WeightOptions,
+  { bias = true, initializer = defaultWeight, biasInitializer, seed, dtype = 'float32' }: WeightOptions,
   shape: readonly number[],
   outputs: number
 ): Record<string, Variable> {
   const seeded = (i: number) => (seed === undefined ? { dtype } : { dtype, seed: seed * 2 + i })
   const bound = 1 / Math.sqrt(Math.max(1, fans(shape).fanIn))
-  const weight: Variable = { kind: 'parameter', shape, dtype, initial: () => initializer(shape, seeded(0)) }
+  const draw = initializerOf('initializer', initializer)
+  const drawBias = biasInitializer
+    ? initializerOf('biasInitializer', biasInitializer)
+    : (sizes: readonly number[], options: InitOptions) => uniform(sizes, { low: -bound, high: bound, ...options })
+  const weight: Variable = { kind: 'parameter', shape, dtype, initial: () => draw(shape, seeded(0)) }
   if (!bias) return { weight }
-  const initial = () => uniform([outputs], { low: -bound, high: bound, ...seeded(1) })
-  return { weight, bias: { kind: 'parameter', shape: [outputs], dtype, initial } }
+  return { weight, bias: { kind: 'parameter', shape: [outputs], dtype, initial: () => drawBias([outputs], seeded(1)) } }
 }
 
-/** An initialiser must be a function; a seed small enough for the seeds that are made of it. */
-export function checkInitial(op: string, { initializer, seed }: Pick<WeightOptions, 'initializer' | 'seed'>): void {
-  if (initializer !== undefined && typeof initializer !== 'function') {
-    throw expected(op, 'a function as initializer', quoted(initializer))
-  }
+/** Initialisers must be there; a seed small enough for the seeds that are made of it. */
+export function checkInitial(
+  op: string,
+  { initializer, biasInitializer, seed }: Pick<WeightOptions, 'initializer' | 'biasInitializer' | 'seed'>
+): void {
+  for (const option of [initializer, biasInitializer]) if (option !== undefined) initializerOf(op, option)
   if (seed === undefined || (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 48)) return
   throw expected(op, 'a seed that is a whole number in [0, 2^48)', quoted(seed))
 }

@@ -59,6 +59,29 @@ const rows: Row[] = [
     bound: Math.sqrt(6 / 1440),
     std: Math.sqrt(2 / 1440)
   },
+  {
+    name: 'lecunUniform',
+    make: () => init.lecunUniform(shape),
+    bound: Math.sqrt(3 / 480),
+    std: Math.sqrt(1 / 480)
+  },
+  { name: 'lecunNormal', make: () => init.lecunNormal(shape), std: Math.sqrt(1 / 480) },
+  { name: 'orthogonal, gain 2', make: () => init.orthogonal(shape, { gain: 2 }), std: 2 / Math.sqrt(480) },
+  {
+    name: 'an initialiser by its name and options',
+    make: () =>
+      new nn.Conv2d(64, [3, 5], {
+        inputs: 32,
+        initializer: { name: 'kaimingNormal', mode: 'fanOut', nonlinearity: 'relu' }
+      }).weight,
+    std: Math.sqrt(2 / 960)
+  },
+  {
+    name: 'a bias by name',
+    make: () => new nn.Linear(9, { inputs: 2, biasInitializer: { name: 'constant', value: 3 } }).bias!,
+    mean: 3,
+    std: 0
+  },
   { name: 'xavierNormal, gain 3', make: () => init.xavierNormal(shape, { gain: 3 }), std: 3 * Math.sqrt(2 / 1440) },
   { name: 'uniform', make: () => init.uniform(shape, { low: -2, high: 2 }), bound: 2, std: 2 / Math.sqrt(3) },
   { name: 'normal', make: () => init.normal(shape, { mean: 5, std: 2 }), mean: 5, std: 2 },
@@ -114,6 +137,21 @@ describe('initialisers', () => {
     })
   }
 
+  for (const size of [
+    [6, 6],
+    [3, 2, 2, 5],
+    [40, 7]
+  ]) {
+    it(`orthogonal weights [${size.join(', ')}]`, async () => {
+      const weight = init.orthogonal(size, { seed: 3 }).reshape([size[0]!, -1])
+      const short = size[0]! > weight.shape[1]! ? weight.transpose() : weight
+      const product = (await short.matmul(short.transpose()).array()) as number[][]
+      product.forEach((row, i) =>
+        row.forEach((value, j) => ok(Math.abs(value - (i === j ? 1 : 0)) < 1e-5, `${i}, ${j}: ${value}`))
+      )
+    })
+  }
+
   const errors: [string, () => unknown, RegExp][] = [
     ['a weight of one axis', () => init.kaimingUniform([3]), /at least 2 axes, got \[3\]/],
     [
@@ -150,8 +188,10 @@ describe('seeds', () => {
   })
 
   it('every initialiser takes one', async () => {
-    const { kaimingUniform, kaimingNormal, xavierUniform, xavierNormal, uniform, normal, truncatedNormal } = init
-    for (const one of [kaimingUniform, kaimingNormal, xavierUniform, xavierNormal, uniform, normal, truncatedNormal]) {
+    const { kaimingUniform, kaimingNormal, xavierUniform, xavierNormal, lecunUniform, lecunNormal } = init
+    const { uniform, normal, truncatedNormal, orthogonal } = init
+    const scaled = [kaimingUniform, kaimingNormal, xavierUniform, xavierNormal, lecunUniform, lecunNormal, orthogonal]
+    for (const one of [...scaled, uniform, normal, truncatedNormal]) {
       const [a, b, c] = await Promise.all([1, 1, 2].map((seed) => one([3, 4], { seed }).data()))
       deepStrictEqual(a, b)
       ok(a![0] !== c![0])

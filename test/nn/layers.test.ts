@@ -24,6 +24,14 @@ const layers: Record<string, () => nt.nn.Module> = {
   avgPool2d: () => new nn.AvgPool2d(3, { stride: 2, padding: 1 }),
   'avgPool2d padding': () => new nn.AvgPool2d([3, 2], { stride: 2, padding: 1, countPadding: true }),
   globalAvgPool2d: () => new nn.GlobalAvgPool2d(),
+  globalMaxPool2d: () => new nn.GlobalMaxPool2d(),
+  'adaptiveAvgPool2d even': () => new nn.AdaptiveAvgPool2d([2, 4]),
+  'adaptiveAvgPool2d uneven': () => new nn.AdaptiveAvgPool2d([3, 5]),
+  'adaptiveAvgPool2d larger': () => new nn.AdaptiveAvgPool2d(6),
+  'adaptiveAvgPool2d one': () => new nn.AdaptiveAvgPool2d(1),
+  'adaptiveMaxPool2d even': () => new nn.AdaptiveMaxPool2d([2, 4]),
+  'adaptiveMaxPool2d uneven': () => new nn.AdaptiveMaxPool2d([3, 5]),
+  'adaptiveMaxPool2d larger': () => new nn.AdaptiveMaxPool2d(6),
   'batchNorm training': () => new nn.BatchNorm({ momentum: 0.3 }),
   batchNorm: () => new nn.BatchNorm().eval(),
   'batchNorm flat': () => new nn.BatchNorm({ epsilon: 1e-3 }),
@@ -42,6 +50,8 @@ const layers: Record<string, () => nt.nn.Module> = {
   softmax: () => new nn.Softmax(),
   logSoftmax: () => new nn.LogSoftmax(),
   embedding: () => new nn.Embedding(7, 3),
+  residual: () =>
+    new nn.Residual(new nn.Conv2d(4, 3, { padding: 'same' }), new nn.Conv2d(4, 1), { activation: 'relu' }),
   network: () =>
     new nn.Sequential(
       new nn.Conv2d(4, 3, { padding: 'same', activation: 'relu' }),
@@ -101,6 +111,19 @@ describe('layers give what PyTorch gives', () => {
       const made = [...layer.namedParameters(), ...layer.namedBuffers()].map(([key, { shape }]) => [key, shape])
       const stored = part(name, 'state').map(([key, { shape }]) => [key, shape])
       deepStrictEqual(Object.fromEntries(made), Object.fromEntries(stored))
+    })
+  }
+
+  for (const [name, make] of Object.entries(layers)) {
+    it(`${name}: made anew from its config`, async () => {
+      const layer = make()
+      const config = nn.toConfig(layer)
+      const again = nn.fromConfig(JSON.parse(JSON.stringify(config))).train(layer.training)
+      deepStrictEqual(nn.toConfig(again), config)
+      const state = part(name, 'state')
+      await nt.io.writeSafetensors(path('state'), state, { 'layout.convolution': 'OHWI', 'layout.linear': 'out,in' })
+      await again.load(path('state'))
+      await close(again.forward(golden.get(`${name}/input`)!), golden.get(`${name}/output`)!, 'output')
     })
   }
 
@@ -169,9 +192,9 @@ describe('what layers refuse', () => {
     ['an activation off the prototype', () => new nn.Linear(4, { activation: 'toString' as never }), /got 'toString'/],
     ['null as options', () => new nn.Linear(4, null as never), /an object as options, got null/],
     [
-      'an initialiser that is no function',
-      () => new nn.Linear(4, { initializer: 'zeros' as never }),
-      /^Linear: expected a function as initializer, got 'zeros'/
+      'an initialiser that is none',
+      () => new nn.Linear(4, { initializer: 'zero' as never }),
+      /^Linear: expected a function as initializer, or one of .*got 'zero'/
     ],
     [
       'an initialiser of another shape',
