@@ -1,5 +1,5 @@
 // Checks of layers' settings, at the line that makes the layer.
-import { checkInteger, checkOptions, expected, quoted } from '../errors.js'
+import { checkInteger, expected, quoted } from '../errors.js'
 import { Module } from './module.js'
 
 /** `value` as a whole number from 1. */
@@ -22,9 +22,4 @@ export function finite(op: string, what: string, value: unknown): number {
 export function checkModule(op: string, what: string, value: unknown): Module {
   if (value instanceof Module) return value as Module
   throw expected(op, `a module as ${what}`, quoted(value))
-}
-
-/** Refuses options that the layer doesn't know. */
-export function known(op: string, options: unknown, names: readonly string[]): void {
-  checkOptions(op, options as object, names)
 }

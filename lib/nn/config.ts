@@ -1,5 +1,5 @@
 // Modules as plain data, and back: what a run folder keeps beside the weights.
-import { checkInteger, expected, quoted } from '../errors.js'
+import { checkInteger, didYouMean, expected, quoted } from '../errors.js'
 import * as activations from './activation.js'
 import { argumentsOf, isPlain } from './arguments.js'
 import { withBudget } from './budget.js'
@@ -119,7 +119,8 @@ class Reader {
     if (!Array.isArray(args)) throw expected('fromConfig', `an array at ${at}.arguments`, quoted(args))
     const make = TYPES.get(type)
     if (make === undefined) {
-      throw expected('fromConfig', `a type of ${[...TYPES.keys()].join(', ')} at ${at}`, quoted(type))
+      const names = [...TYPES.keys()]
+      throw expected('fromConfig', `a type of ${names.join(', ')} at ${at}`, quoted(type), didYouMean(type, names))
     }
     const given = args.map((arg: unknown, i) => this.#value(arg, `${at}.arguments[${i}]`, depth + 1) ?? undefined)
     try {

@@ -1,5 +1,5 @@
 // Convolution layers. Images are [n, height, width, channels], sequences [n, length, channels].
-import { expected } from '../errors.js'
+import { checkOptions, expected } from '../errors.js'
 import { conv1d, conv2d, convTranspose2d } from '../functional.js'
 import {
   paddingOf,
@@ -12,7 +12,7 @@ import {
 import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
 import { remember } from './arguments.js'
-import { countOf, known } from './check.js'
+import { countOf } from './check.js'
 import { Layer, type Variables } from './layer.js'
 import {
   checkInitial,
@@ -68,7 +68,7 @@ abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends 
   constructor(op: string, filters: number, kernel: readonly number[], options: Options, names = OPTIONS) {
     super()
     remember(this, filters, kernel, options)
-    known(op, options, names)
+    checkOptions(op, options, names)
     this.#op = op
     this.filters = countOf(op, 'filters', filters)
     this.kernel = kernel

@@ -1,8 +1,9 @@
+import { checkOptions } from '../errors.js'
 import { embedding } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
 import { spend } from './budget.js'
-import { countOf, known } from './check.js'
+import { countOf } from './check.js'
 import { initializerOf, type InitializerOption } from './init.js'
 import { Module } from './module.js'
 import { parameter } from './parameter.js'
@@ -26,7 +27,7 @@ export class Embedding extends Module {
   constructor(count: number, size: number, options: EmbeddingOptions = {}) {
     super()
     remember(this, count, size, options)
-    known('Embedding', options, ['initializer', 'seed', 'dtype'])
+    checkOptions('Embedding', options, ['initializer', 'seed', 'dtype'])
     const { initializer = 'normal', seed, dtype = 'float32' } = options
     this.count = countOf('Embedding', 'count', count)
     this.size = countOf('Embedding', 'size', size)

@@ -1,9 +1,10 @@
 // The dense layer.
+import { checkOptions } from '../errors.js'
 import { matmul } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type SplitActivation } from './activation.js'
 import { remember } from './arguments.js'
-import { countOf, known } from './check.js'
+import { countOf } from './check.js'
 import { Layer, type Variables } from './layer.js'
 import {
   checkInitial,
@@ -35,7 +36,7 @@ export class Linear extends Layer {
   constructor(outputs: number, options: LinearOptions = {}) {
     super()
     remember(this, outputs, options)
-    known('Linear', options, ['inputs', ...WEIGHT_OPTIONS])
+    checkOptions('Linear', options, ['inputs', ...WEIGHT_OPTIONS])
     this.outputs = countOf('Linear', 'outputs', outputs)
     this.#options = { ...options }
     this.#activation = splitActivation('Linear', options.activation)

@@ -1,9 +1,9 @@
 // Normalisation layers.
-import { expected } from '../errors.js'
+import { checkOptions, expected } from '../errors.js'
 import { batchNorm, groupNorm, layerNorm } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
-import { countOf, known, within } from './check.js'
+import { countOf, within } from './check.js'
 import { ones, zeros } from './init.js'
 import { Layer, type Variable, type Variables } from './layer.js'
 import { typed } from './settings.js'
@@ -30,7 +30,7 @@ abstract class Norm extends Layer {
   constructor(op: string, options: NormOptions, names: string[], buffers: string[] = []) {
     super()
     remember(this, options)
-    known(op, options, names)
+    checkOptions(op, options, names)
     this.epsilon = within(op, 'epsilon', options.epsilon ?? 1e-5, 0, Number.MAX_VALUE)
     this.affine = options.affine ?? true
     this.dtype = options.dtype ?? 'float32'

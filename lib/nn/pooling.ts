@@ -1,10 +1,9 @@
 // Pooling layers over [n, height, width, channels].
 import { avgPool2d, gather, globalAvgPool2d, max, maxPool2d, mean, mul, reshape, sum, tensor } from '../functional.js'
-import { expected } from '../errors.js'
+import { checkOptions, expected } from '../errors.js'
 import { checkImages, paddingOf, pairOf, type Pair, type WindowPadding } from '../functional/window.js'
 import { keep, type FloatDType, type Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
-import { known } from './check.js'
 import { shapeText } from './names.js'
 import { Module } from './module.js'
 
@@ -22,7 +21,7 @@ abstract class Pool<Options extends PoolOptions> extends Module {
   constructor(op: string, size: Pair, options: Options, names: string[]) {
     super()
     remember(this, size, options)
-    known(op, options, names)
+    checkOptions(op, options, names)
     this.size = pairOf(op, 'a window size from 1', size, 1)
     pairOf(op, 'a stride from 1', options.stride ?? 1, 1)
     paddingOf(op, options.padding ?? 'valid', [1, 1], [1, 1], [1, 1])

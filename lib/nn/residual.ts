@@ -1,9 +1,10 @@
 // Residual blocks.
+import { checkOptions } from '../errors.js'
 import { add } from '../functional.js'
 import type { DType, FloatDType, Tensor } from '../tensor.js'
 import { activationOf, type ActivationName } from './activation.js'
 import { remember } from './arguments.js'
-import { checkModule, known } from './check.js'
+import { checkModule } from './check.js'
 import { Module } from './module.js'
 
 export interface ResidualOptions {
@@ -28,7 +29,7 @@ export class Residual extends Module {
   constructor(body: Module, shortcut?: Module, options: ResidualOptions = {}) {
     super()
     remember(this, body, shortcut, options)
-    known('Residual', options, ['activation'])
+    checkOptions('Residual', options, ['activation'])
     this.body = checkModule('Residual', 'body', body)
     this.shortcut = shortcut === undefined ? undefined : checkModule('Residual', 'shortcut', shortcut)
     activationOf('Residual', options.activation)

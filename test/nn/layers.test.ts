@@ -190,7 +190,7 @@ describe('what layers refuse', () => {
       /activation as one of relu, .*got 'rulu'/
     ],
     ['an activation off the prototype', () => new nn.Linear(4, { activation: 'toString' as never }), /got 'toString'/],
-    ['null as options', () => new nn.Linear(4, null as never), /an object as options, got null/],
+    ['null as options', () => new nn.Linear(4, null as never), /an object of options, got null/],
     [
       'an initialiser that is none',
       () => new nn.Linear(4, { initializer: 'zero' as never }),
