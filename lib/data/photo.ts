@@ -77,6 +77,32 @@ export async function readPhoto(op: string, photo: string | Uint8Array, options:
   }
 }
 
+/**
+ * Pixels [height, width, channels] at another size, as `readPhoto` would give them: with Lanczos3, whatever their proportions.
+ */
+export async function resizePixels(
+  op: string,
+  pixels: Uint8Array,
+  shape: readonly number[],
+  size: { height: number; width: number }
+): Promise<Uint8Array> {
+  const [height, width, channels] = shape as [number, number, number]
+  if (channels !== 1 && channels !== 3) {
+    throw expected(
+      op,
+      `pixels of ${size.height}x${size.width}`,
+      `${height}x${width}`,
+      'Only 1 or 3 channels are resized.'
+    )
+  }
+  const sharp = await loadSharp(op)
+  return sharp(pixels, { raw: { width, height, channels }, limitInputPixels: false })
+    .resize(size.width, size.height, { fit: 'fill', kernel: 'lanczos3' })
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer()
+}
+
 async function readBytes(op: string, path: string): Promise<Uint8Array> {
   try {
     const info = await stat(path)
