@@ -38,6 +38,11 @@ export function noteDependency(value: () => unknown): void {
   guards?.push({ value, was: value() })
 }
 
+/** @internal Whether a compiled function is being run or recorded: what its JavaScript does now, a replay will not do. */
+export function compiling(): boolean {
+  return guards !== undefined
+}
+
 const registry = new FinalizationRegistry((program: number) => native.programFree(program))
 
 class Recording implements Program {

@@ -2,10 +2,88 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { metrics } from '../../lib/index.js'
+import { golden, ints, parts, same, type ClassCase } from './support.js'
 
-const ints = (...values: number[]): nt.Tensor<'int32'> => nt.tensor(new Int32Array(values))
+const averages = ['macro', 'micro', 'weighted'] as const
+const figures = ['precision', 'recall', 'f1'] as const
 
 describe('Confusion', () => {
+  for (const [name, wanted] of golden<ClassCase>('several')) {
+    it(`is scikit-learn's: ${name}`, async () => {
+      const confusion = new metrics.Confusion(wanted.matrix.length)
+      for (const [first, last] of parts(wanted.labels.length)) {
+        const scores = nt.tensor(wanted.scores.slice(first, last), [last - first, wanted.matrix.length])
+        confusion.update(first === last ? ints() : scores.argmax(1), ints(...wanted.labels.slice(first, last)))
+      }
+      assert.deepEqual(await confusion.matrix(), wanted.matrix)
+      same(await confusion.accuracy(), wanted.accuracy, 'accuracy')
+      const report = await confusion.report()
+      same(report.accuracy, wanted.accuracy, 'accuracy')
+      for (const [i, figure] of figures.entries()) {
+        for (const [c, row] of wanted.classes.entries()) {
+          same(await confusion[figure](c), row[i]!, `${figure} of class ${c}`)
+          same(report.classes[c]![figure], row[i]!, `${figure} of class ${c} in the report`)
+        }
+        for (const average of averages) {
+          same(await confusion[figure]({ average }), wanted.averages[average][i]!, `${average} ${figure}`)
+          same(report[average][figure], wanted.averages[average][i]!, `${average} ${figure} in the report`)
+        }
+      }
+      assert.deepEqual(
+        report.classes.map(({ support }) => support),
+        wanted.classes.map((row) => row[3])
+      )
+    })
+  }
+
+  it('averages over two classes where asked, also beside a positive one', async () => {
+    const confusion = new metrics.Confusion(['other', 'bird'])
+    confusion.update(ints(1, 1, 1, 0, 0), ints(1, 0, 1, 1, 0))
+    assert.equal(await confusion.recall(), 2 / 3)
+    assert.equal(await confusion.recall({ average: 'macro' }), (2 / 3 + 1 / 2) / 2)
+    assert.equal(await confusion.recall({ average: 'micro' }), 3 / 5)
+    same(await confusion.recall({ average: 'weighted' }), 3 / 5, 'weighted recall')
+  })
+
+  it('prints a report', async () => {
+    const confusion = new metrics.Confusion(['other', 'bird'])
+    confusion.update(ints(1, 1, 1, 0, 0), ints(1, 0, 1, 1, 0))
+    assert.equal(
+      String(await confusion.report()),
+      [
+        '                  precision  recall      f1  examples',
+        'other                0.5000  0.5000  0.5000         2',
+        'bird                 0.6667  0.6667  0.6667         3',
+        'macro average        0.5833  0.5833  0.5833         5',
+        'weighted average     0.6000  0.6000  0.6000         5',
+        'accuracy                             0.6000         5'
+      ].join('\n')
+    )
+  })
+
+  it('goes on from a state, also where a compiled function counts', async () => {
+    const [from, to] = [new metrics.Confusion(2), new metrics.Confusion(2)]
+    const update = nt.compile((predictions: nt.Tensor<'int32'>, labels: nt.Tensor<'int32'>) =>
+      to.update(predictions, labels)
+    )
+    for (let i = 0; i < 3; i++) update(ints(1), ints(0))
+    from.update(ints(1, 0), ints(1, 0))
+    to.loadState(from.state())
+    from.reset()
+    update(ints(1), ints(0))
+    assert.deepEqual(await to.matrix(), [
+      [1, 1],
+      [0, 1]
+    ])
+  })
+
+  it('counts beyond what float32 can', async () => {
+    const confusion = new metrics.Confusion(2)
+    confusion.loadState({ counts: nt.full([2, 2], 2 ** 24, { dtype: 'int32' }) })
+    confusion.update(ints(1, 1, 1), ints(1, 1, 1))
+    assert.equal((await confusion.matrix())[1]![1], 2 ** 24 + 3)
+  })
+
   it('counts labels by row and predictions by column', async () => {
     const confusion = new metrics.Confusion(3)
     confusion.update(ints(0, 1, 2, 2), ints(0, 1, 1, 2))
@@ -46,10 +124,14 @@ describe('Confusion', () => {
     const confusion = new metrics.Confusion(2)
     confusion.update(ints(1, 0), nt.tensor(new Uint8Array([1, 1])))
     confusion.update(ints(1, 0), nt.tensor(new BigInt64Array([1n, 0n])))
+    confusion.update(nt.tensor([1, 0]).greater(0.5), nt.tensor([true, false]))
     assert.deepEqual(await confusion.matrix(), [
-      [1, 0],
-      [1, 2]
+      [2, 0],
+      [1, 3]
     ])
+    // A number that would wrap to a class.
+    confusion.update(ints(0), nt.tensor([2n ** 32n]))
+    assert.throws(() => nt.synchronizeSync(), /count: expected labels in \[0, 2\)/)
   })
 
   it('counts nothing of a batch with a number that is no class', async () => {
@@ -126,12 +208,24 @@ describe('Confusion', () => {
     [
       'scores as predictions',
       () => new metrics.Confusion(2).update(nt.zeros([3, 2]), ints(1, 1, 1)),
-      /predictions int32 \[n\].*Use argmax/
+      /predictions of int32, .* got float32 \[3, 2\]. Use argmax/
     ],
     [
       'fewer labels',
       () => new metrics.Confusion(2).update(ints(1, 1), ints(1)),
       /as many labels as predictions, got \[1\] and \[2\]/
+    ],
+    [
+      'the state of another matrix',
+      () => new metrics.Confusion(2).loadState(new metrics.Confusion(3).state()),
+      /^Confusion.loadState: expected 'counts' as int32 \[2, 2\], got int32 \[3, 3\]/
+    ],
+    ['no state', () => new metrics.Confusion(2).loadState(undefined as never), /an object of tensors, got undefined/],
+    ['an empty state', () => new metrics.Confusion(2).loadState({}), /a tensor 'counts', got undefined/],
+    [
+      'more than its state',
+      () => new metrics.Confusion(2).loadState({ ...new metrics.Confusion(2).state(), more: ints(1) }),
+      /no more than 'counts', got 'more' as well/
     ],
     [
       'a number',
@@ -147,5 +241,10 @@ describe('Confusion', () => {
   it('refuses a class that is none', async () => {
     await assert.rejects(new metrics.Confusion(['a', 'b']).recall('z'), /expected a class of a, b, got 'z'/)
     await assert.rejects(new metrics.Confusion(['a', 'b']).precision(2), /expected a class of a, b, got 2/)
+    await assert.rejects(
+      new metrics.Confusion(2).f1({ average: 'mean' as never }),
+      /expected an average of 'macro', 'micro', 'weighted', got 'mean'/
+    )
+    await assert.rejects(new metrics.Confusion(2).f1(null as never), /expected an average/)
   })
 })
