@@ -294,16 +294,31 @@ struct Optimizer {
   }
 };
 
+// What comes in from outside of a picture: the mean (0 after normalising), pixel 0, the nearest pixel, or the pixels
+// mirrored at the outermost ones (which aren't doubled).
+enum class BatchFill { mean, black, edge, reflect };
 // The batch op. in: images uint8 [n, h, w, c], indices int32 [b], mean float32 [c], deviation float32 [c] (in units of
-// 0..1); out: [b, h, w, c] = (pixel / 255 - mean) / deviation, flipped left to right with probability `flip`, shifted
-// by up to `shift` pixels each way (outside: pixel 0). Decisions come from Philox(seed; epoch, sample index).
+// 0..1); out: float32 [b, h, w, c]. A picture is normalised, (pixel / 255 - mean) / deviation, then changed as
+// augmentation.h says. Each change has a probability of its own; where it is 0 the other numbers don't matter.
 struct Batch {
-  double flip = 0;
-  int shift = 0;
   double seed = 0, epoch = 0;
+  BatchFill fill = BatchFill::mean;
+  double flip = 0, flipVertical = 0;  // probabilities
+  int shift = 0;  // pixels
+  double shiftProbability = 0;
+  double rotate = 0, rotateProbability = 0;  // degrees
+  double scaleLow = 1, scaleHigh = 1, scaleProbability = 0;
+  double crop = 1, cropProbability = 0;  // the least part of the area
+  double blur = 0, blurProbability = 0;  // the largest sigma, in pixels
+  double noise = 0, noiseProbability = 0;  // a deviation, in units of 0..1
+  int cutout = 0;  // pixels
+  double cutoutProbability = 0;
   template <class F>
   void fields(F f) {
-    f(flip), f(shift), f(seed), f(epoch);
+    f(seed), f(epoch), f(fill), f(flip), f(flipVertical), f(shift), f(shiftProbability), f(rotate),
+        f(rotateProbability);
+    f(scaleLow), f(scaleHigh), f(scaleProbability), f(crop), f(cropProbability), f(blur), f(blurProbability);
+    f(noise), f(noiseProbability), f(cutout), f(cutoutProbability);
   }
 };
 

@@ -22,7 +22,7 @@ const batches = new DataLoader(train, {
   shuffle: true,
   seed: 1,
   normalize,
-  augment: { flip: 'horizontal', shift: 3 },
+  augment: { flip: 'horizontal', shift: 3, fill: 'black' },
   dropLast: true
 })
 

@@ -1,19 +1,12 @@
 // Batches of a set, in a seeded order, normalised and augmented on the device.
 import { setImmediate } from 'node:timers/promises'
-import { checkInteger, checkWord, expected, quoted } from '../errors.js'
+import { checkInteger, expected } from '../errors.js'
 import type { BatchImagesOptions } from '../functional/batch.js'
 import { permutation } from '../functional/random.js'
 import { arange, slice } from '../functional/shape.js'
 import type { Tensor } from '../tensor.js'
+import { augmentationNumbers, type Augmentation } from './augmentation.js'
 import { ImageDataset, type Batch, type Statistics } from './dataset.js'
-
-/** What is changed by chance, each picture anew in each epoch. */
-export interface Augmentation {
-  /** 'horizontal': left and right change places with probability 0.5. */
-  flip?: 'horizontal'
-  /** Moves a picture by up to so many whole pixels in each direction; black comes in from outside. */
-  shift?: number
-}
 
 export interface DataLoaderOptions {
   /** Pictures in a batch; 32 by default. */
@@ -27,6 +20,7 @@ export interface DataLoaderOptions {
    * another set (a test set is normalised as the training set was). Without it pixels are in 0..1.
    */
   normalize?: boolean | Statistics
+  /** What is changed by chance in each picture, anew in each epoch; nothing by default. */
   augment?: Augmentation
   /** Whether a last batch that isn't full is left out; false by default. */
   dropLast?: boolean
@@ -52,11 +46,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', dataset)
     checkInteger(op, 'batchSize as a whole number from 1', batchSize, 1)
     checkInteger(op, 'seed as a whole number in [0, 2^32)', seed, 0, 2 ** 32 - 1)
-    const { flip, shift = 0, ...others } = augment
-    if (flip !== undefined) checkWord(op, 'augment.flip', flip, ['horizontal'])
-    checkInteger(op, 'augment.shift as a whole number of pixels from 0', shift, 0)
-    const unknown = Object.keys(others)[0]
-    if (unknown) throw expected(op, "augment with 'flip' and 'shift'", quoted(unknown))
+    const changes = augmentationNumbers(op, augment)
     this.dataset = dataset
     this.batchSize = batchSize
     this.#shuffle = shuffle
@@ -68,7 +58,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       const got = JSON.stringify({ mean, std })
       throw expected(op, `normalize { mean, std } of ${channels} numbers each, std above 0`, got)
     }
-    this.#options = { mean, std, flip: flip ? 0.5 : 0, shift }
+    this.#options = { mean, std, ...changes }
   }
 
   /** The number of batches in an epoch. */

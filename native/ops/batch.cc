@@ -8,6 +8,48 @@ namespace needletail {
 
 namespace {
 
+constexpr int64_t kMaxPixels = 1000000;
+
+// Parameter `i`, a number in [low, high].
+void requireWithin(const Arguments& args, int i, const char* what, double low, double high) {
+  const double v = args.params.real(i);
+  if (!(v >= low && v <= high)) {
+    args.fail(std::string(what) + " in [" + numberText(low) + ", " + numberText(high) + "]", numberText(v));
+  }
+}
+
+// The parameters in the order of Batch (params.h).
+void checkAugmentation(const Arguments& args) {
+  const Params& p = args.params;
+  for (int i = 0; i < 2; i++) {
+    if (!(p.real(i) >= 0 && p.real(i) < 9007199254740992.0 && std::floor(p.real(i)) == p.real(i))) {
+      args.fail("a seed and an epoch that are integers in [0, 2^53)",
+                numberText(p.real(0)) + " and " + numberText(p.real(1)));
+    }
+  }
+  wholeParam(args, 2, "a fill", 0, 3);
+  requireWithin(args, 3, "a probability of flipping", 0, 1);
+  requireWithin(args, 4, "a probability of flipping top to bottom", 0, 1);
+  wholeParam(args, 5, "a shift of whole pixels", 0, kMaxPixels);
+  requireWithin(args, 6, "a probability of shifting", 0, 1);
+  requireWithin(args, 7, "a rotation of degrees", 0, 180);
+  requireWithin(args, 8, "a probability of rotating", 0, 1);
+  requireWithin(args, 9, "a smallest scale", 0.01, 100);
+  requireWithin(args, 10, "a largest scale", 0.01, 100);
+  if (p.real(9) > p.real(10)) {
+    args.fail("a smallest scale of at most the largest", numberText(p.real(9)) + " and " + numberText(p.real(10)));
+  }
+  requireWithin(args, 11, "a probability of scaling", 0, 1);
+  requireWithin(args, 12, "a crop of a part of the area", 0.01, 1);
+  requireWithin(args, 13, "a probability of cropping", 0, 1);
+  requireWithin(args, 14, "a blur of pixels", 0, 100);
+  requireWithin(args, 15, "a probability of blurring", 0, 1);
+  requireWithin(args, 16, "a noise of a deviation", 0, 100);
+  requireWithin(args, 17, "a probability of noise", 0, 1);
+  wholeParam(args, 18, "a cutout of whole pixels", 0, kMaxPixels);
+  requireWithin(args, 19, "a probability of cutting out", 0, 1);
+}
+
 Specs inferBatch(const Arguments& args) {
   requireTensors(args, 4);
   const Spec& images = args.spec(0);
@@ -23,16 +65,7 @@ Specs inferBatch(const Arguments& args) {
                 args.spec(i).text());
     }
   }
-  const Params& p = args.params;
-  const double flip = p.real(0), shift = p.real(1), seed = p.real(2), epoch = p.real(3);
-  if (!(flip >= 0 && flip <= 1)) args.fail("a probability of flipping in [0, 1]", numberText(flip));
-  if (!(shift >= 0 && shift <= 1e6 && std::floor(shift) == shift))
-    args.fail("a shift of whole pixels from 0", numberText(shift));
-  for (double v : {seed, epoch}) {
-    if (!(v >= 0 && v < 9007199254740992.0 && std::floor(v) == v)) {
-      args.fail("a seed and an epoch that are integers in [0, 2^53)", numberText(seed) + " and " + numberText(epoch));
-    }
-  }
+  checkAugmentation(args);
   return {{DType::float32, {indices.shape[0], images.shape[1], images.shape[2], channels}}};
 }
 

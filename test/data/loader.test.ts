@@ -128,7 +128,7 @@ describe('DataLoader', () => {
     ['flips', { flip: 'horizontal' }, [false, true].map((flip) => [flip, 0, 0])],
     [
       'shifts',
-      { shift: 1 },
+      { shift: 1, fill: 'black' },
       [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [false, y, x] as [boolean, number, number]))
     ]
   ]
@@ -207,8 +207,8 @@ describe('DataLoader', () => {
     ['a negative seed', { seed: -1 }, /^DataLoader: expected seed as a whole number in \[0, 2\^32\), got -1/],
     [
       'another flip',
-      { augment: { flip: 'vertical' as never } },
-      /expected augment\.flip of 'horizontal', got 'vertical'/
+      { augment: { flip: 'diagonal' as never } },
+      /expected augment\.flip of 'horizontal', 'vertical', 'both', got 'diagonal'/
     ],
     ['a negative shift', { augment: { shift: -1 } }, /augment\.shift/],
     ['an unknown augmentation', { augment: { twirl: 3 } as never }, /got 'twirl'/],

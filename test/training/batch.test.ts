@@ -46,7 +46,7 @@ describe('batchImages', () => {
     const indices = [0, 1, 2, 3, 4]
     for (let epoch = 0; epoch < 100; epoch++) {
       const data = await nt
-        .batchImages(images, ints(...indices), { mean, std, flip: 0.5, shift: 2, seed: 1, epoch })
+        .batchImages(images, ints(...indices), { mean, std, flip: 0.5, shift: 2, fill: 'black', seed: 1, epoch })
         .data()
       for (const i of indices) {
         const got = data.subarray(i * size, (i + 1) * size)
@@ -89,7 +89,9 @@ describe('batchImages', () => {
     const black = picture(0, false, height, 0)
     let gone = 0
     for (let epoch = 0; epoch < 40; epoch++) {
-      gone += Number(same(await nt.batchImages(images, ints(1), { mean, std, shift: 20, epoch }).data(), black))
+      gone += Number(
+        same(await nt.batchImages(images, ints(1), { mean, std, shift: 20, fill: 'black', epoch }).data(), black)
+      )
     }
     assert.ok(gone > 5 && gone < 40)
   })
@@ -127,13 +129,13 @@ describe('batchImages', () => {
     [
       'a negative shift',
       () => nt.batchImages(images, ints(0), { mean, std, shift: -1 }),
-      /a shift of whole pixels.*got -1/
+      /shift as a number of whole pixels in \[0, 1000000\], got -1/
     ],
-    ['a shift too far', () => nt.batchImages(images, ints(0), { mean, std, shift: 1e7 }), /a shift of whole pixels/],
+    ['a shift too far', () => nt.batchImages(images, ints(0), { mean, std, shift: 1e7 }), /shift as a number/],
     [
       'a flip above 1',
       () => nt.batchImages(images, ints(0), { mean, std, flip: 1.5 }),
-      /flipping in \[0, 1\], got 1.5/
+      /flip as a probability in \[0, 1\], got 1.5/
     ],
     ['a negative epoch', () => nt.batchImages(images, ints(0), { mean, std, epoch: -1 }), /a seed and an epoch/],
     [

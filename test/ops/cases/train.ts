@@ -19,7 +19,7 @@ function batch(shape: number[], count: number, options: Batch = {}): Case {
   return {
     ...test(
       [{ ...input(shape, 'uint8'), domain: [0, 255] }, indices([count], shape[0]!)],
-      (images, rows) => nt.batchImages(images, rows, { mean, std, ...options }),
+      (images, rows) => nt.batchImages(images, rows, { mean, std, fill: 'black', ...options }),
       `batch_images(a, b, ${JSON.stringify(mean)}, ${JSON.stringify(std)}, ${flip}, ${shift}, ${seed}, ${epoch})`,
       { tolerance: 2 }
     ),
@@ -101,6 +101,33 @@ const ints = (values: number[]) => nt.tensor(Int32Array.from(values))
 const images = () => nt.zeros([2, 2, 2, 3], { dtype: 'uint8' })
 const three = () => nt.ones([3])
 
+/** The batch op's numbers where nothing is changed, in the order of Batch in native/params.h. */
+const plain = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+/** Mistakes in one of them. */
+const wrongNumbers: [name: string, at: number, value: number, message: RegExp][] = [
+  ['half a seed', 0, 0.5, /a seed and an epoch .*got 0\.5 and 0/],
+  ['a negative epoch', 1, -1, /a seed and an epoch .*got 0 and -1/],
+  ['a fill that is none', 2, 4, /a fill in \[0, 3\], got 4/],
+  ['a flip above 1', 3, 1.5, /a probability of flipping in \[0, 1\], got 1\.5/],
+  ['a vertical flip below 0', 4, -1, /a probability of flipping top to bottom in \[0, 1\], got -1/],
+  ['half a shift', 5, 0.5, /a shift of whole pixels in \[0, 1000000\], got 0\.5/],
+  ['a shift above 1', 6, 2, /a probability of shifting in \[0, 1\], got 2/],
+  ['a rotation beyond 180 degrees', 7, 181, /a rotation of degrees in \[0, 180\], got 181/],
+  ['a rotation with no probability', 8, NaN, /a probability of rotating in \[0, 1\], got /],
+  ['a scale of 0', 9, 0, /a smallest scale in \[0\.01, 100\], got 0/],
+  ['a scale of 101', 10, 101, /a largest scale in \[0\.01, 100\], got 101/],
+  ['scales in the wrong order', 9, 1.5, /a smallest scale of at most the largest, got 1\.5 and 1/],
+  ['a scale above 1', 11, 1.1, /a probability of scaling in \[0, 1\], got 1\.1/],
+  ['a crop of nothing', 12, 0, /a crop of a part of the area in \[0\.01, 1\], got 0/],
+  ['a crop above 1', 13, 3, /a probability of cropping in \[0, 1\], got 3/],
+  ['a negative blur', 14, -1, /a blur of pixels in \[0, 100\], got -1/],
+  ['a blur above 1', 15, -0.5, /a probability of blurring in \[0, 1\], got -0\.5/],
+  ['a negative noise', 16, -1, /a noise of a deviation in \[0, 100\], got -1/],
+  ['a noise above 1', 17, 4, /a probability of noise in \[0, 1\], got 4/],
+  ['half a cutout', 18, 0.5, /a cutout of whole pixels in \[0, 1000000\], got 0\.5/],
+  ['a cutout above 1', 19, Infinity, /a probability of cutting out in \[0, 1\], got inf/]
+]
+
 export const train = rows({
   batch: {
     cases: cases(
@@ -137,59 +164,47 @@ export const train = rows({
         [
           'images of floats',
           () => [nt.zeros([2, 2, 2, 3]), ints([0]), three(), three()],
-          [0, 0, 0, 0],
+          plain,
           /images uint8 .*got float32/
         ],
         [
           'images of rank 3',
           () => [nt.zeros([2, 2, 3], { dtype: 'uint8' }), ints([0]), three(), three()],
-          [0, 0, 0, 0],
+          plain,
           /got uint8 \[2, 2, 3\]/
         ],
         [
           'indices that are floats',
           () => [images(), nt.zeros([1]), three(), three()],
-          [0, 0, 0, 0],
+          plain,
           /indices int32 \[batch\], got float32/
         ],
         [
           'means for other channels',
           () => [images(), ints([0]), nt.ones([2]), three()],
-          [0, 0, 0, 0],
+          plain,
           /means float32 \[3\].*got float32 \[2\]/
         ],
         [
           'deviations for other channels',
           () => [images(), ints([0]), three(), nt.ones([1])],
-          [0, 0, 0, 0],
+          plain,
           /deviations float32 \[3\].*got float32 \[1\]/
-        ],
-        [
-          'a probability above 1',
-          () => [images(), ints([0]), three(), three()],
-          [1.5, 0, 0, 0],
-          /flipping in \[0, 1\], got 1\.5/
-        ],
-        [
-          'half a shift',
-          () => [images(), ints([0]), three(), three()],
-          [0, 0.5, 0, 0],
-          /a shift of whole pixels from 0, got 0\.5/
-        ],
-        [
-          'half a seed',
-          () => [images(), ints([0]), three(), three()],
-          [0, 0, 0.5, 0],
-          /a seed and an epoch .*got 0\.5 and 0/
-        ],
-        [
-          'a negative epoch',
-          () => [images(), ints([0]), three(), three()],
-          [0, 0, 0, -1],
-          /a seed and an epoch .*got 0 and -1/
         ]
       ),
-      ...counts('batch', 4, [0, 0, 0, 0])
+      ...raw(
+        'batch',
+        ...wrongNumbers.map(
+          ([name, at, value, message]) =>
+            [
+              name,
+              () => [images(), ints([0]), three(), three()],
+              plain.map((usual, i) => (i === at ? value : usual)),
+              message
+            ] as [string, () => AnyTensor[], number[], RegExp]
+        )
+      ),
+      ...counts('batch', 4, plain)
     ]
   },
   count: {
