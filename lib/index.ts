@@ -11,9 +11,17 @@ export type { MemoryInfo } from './device.js'
 export { environment } from './environment.js'
 export type { Environment } from './environment.js'
 export * as datasets from './data/datasets.js'
-export type { DatasetParts } from './data/datasets.js'
+export type { BirdsOptions, DatasetParts } from './data/datasets.js'
 export { ImageDataset } from './data/dataset.js'
-export type { Batch, ImageDatasetOptions, SplitOptions, Statistics } from './data/dataset.js'
+export type {
+  Batch,
+  FineClasses,
+  ImageDatasetOptions,
+  RelabelOptions,
+  SkippedPicture,
+  SplitOptions,
+  Statistics
+} from './data/dataset.js'
 export { DataLoader } from './data/loader.js'
 export type { Augmentation } from './data/augmentation.js'
 export type { DataLoaderOptions } from './data/loader.js'

@@ -1,174 +1,103 @@
-// Reading members of tar archives (ustar, with pax and GNU long names; plain or gzipped) straight into memory. Nothing
-// is unpacked to disk, and nothing in an archive decides where anything goes.
-import { createReadStream } from 'node:fs'
+// Reading members of archives (tar, plain or gzipped, and zip) straight into memory. Nothing is unpacked to disk, and nothing in
+// an archive decides where anything goes.
 import { open } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
 import { expected } from '../errors.js'
+import { tarEntries } from './tar.js'
+import { zipEntries } from './zip.js'
 
-const BLOCK = 512
-/** Pax and long-name records are small; more is an attack. */
-const MAX_RECORD = 2 ** 20
-
-export interface TarOptions {
+export interface ArchiveOptions {
   /** The most bytes a wanted member may have; 256 MiB by default. */
   maxBytes?: number
+  /** The most members an archive may have; a million by default. */
+  maxMembers?: number
+  /**
+   * The most bytes that may come out of an archive; by default 200 times its own, and at least 1 GiB: pictures hardly shrink
+   * when they are packed, what swells more is a bomb.
+   */
+  maxTotal?: number
 }
 
+/** A member that is wanted, with its bytes. */
+export interface Member {
+  name: string
+  bytes: Buffer
+}
+
+/** A member as the readers of the formats give it. What isn't read before the next is asked for is passed over. */
+export interface Entry {
+  name: string
+  size: number
+  isFile: boolean
+  /** What it is, for messages about members that aren't files. */
+  kind: string
+  read(): Promise<Buffer>
+}
+
+/** What is wrong with an archive's bytes. */
+export class Damaged extends Error {}
+
 /**
- * The members `names` of the archive `file`, by name. Throws for a damaged or truncated archive, for an absolute member
- * name or one with `..`, and for a wanted member that is missing, there twice, too large or not a plain file.
+ * The members of the archive `file` whose names `wants` chooses, in the order of the archive; what it is is told by its first
+ * bytes. Throws for a damaged or truncated archive, for absolute member names and those with `..`, for a wanted member that is
+ * too large or not a plain file, and for an archive that swells beyond the bounds.
  */
-export async function readTar(op: string, file: string, names: string[], options: TarOptions = {}) {
-  const { maxBytes = 256 * 2 ** 20 } = options
-  const members = new Map<string, Buffer>()
-  const wanted = new Set(names)
-  const input = new Blocks(await openArchive(file))
+export async function* readMembers(
+  op: string,
+  file: string,
+  wants: (name: string) => boolean,
+  options: ArchiveOptions = {}
+): AsyncGenerator<Member> {
+  const { format, size: packed } = await recognise(op, file)
+  const { maxBytes = 256 * 2 ** 20, maxMembers = 1e6, maxTotal = Math.max(2 ** 30, 200 * packed) } = options
   const refuse = (what: string, got: string) => expected(op, `${what} in ${file}`, got, 'The archive is not used.')
+  let members = 0
+  let total = 0
   try {
-    for await (const { name, type, size } of headers(input)) {
+    const entries = format === 'zip' ? zipEntries(file, maxMembers) : tarEntries(file, format === 'tgz', maxTotal)
+    for await (const { name, size, isFile, kind, read } of entries) {
+      if (++members > maxMembers) throw refuse(`at most ${maxMembers} members`, 'more')
       if (/^([/\\]|[a-z]:)/i.test(name) || name.split(/[/\\]/).includes('..')) throw refuse('relative names', name)
-      if (!wanted.has(name)) {
-        await input.skip(padded(size))
-        continue
-      }
-      if (type !== '0' && type !== '\0') throw refuse(`a plain file ${name}`, `type ${JSON.stringify(type)}`)
+      if (!wants(name)) continue
+      if (!isFile) throw refuse(`a plain file ${name}`, kind)
       if (size > maxBytes) throw refuse(`at most ${maxBytes} bytes for ${name}`, `${size}`)
-      if (members.has(name)) throw refuse(`one member ${name}`, 'a second')
-      members.set(name, (await input.read(padded(size))).subarray(0, size))
+      total += size
+      if (total > maxTotal) throw refuse(`at most ${maxTotal} bytes`, 'more')
+      yield { name, bytes: await read() }
     }
   } catch (error) {
     if (error instanceof Damaged || (error as NodeJS.ErrnoException).code?.startsWith('Z_')) {
-      throw refuse('a whole tar archive', (error as Error).message)
+      throw refuse(`a whole ${format === 'zip' ? 'zip' : 'tar'} archive`, (error as Error).message)
     }
     throw error
-  } finally {
-    await input.close()
+  }
+}
+
+/** The members `names` of the archive `file`, by name. Throws when one is missing or there twice, and as `readMembers` does. */
+export async function readArchive(op: string, file: string, names: string[], options: ArchiveOptions = {}) {
+  const members = new Map<string, Buffer>()
+  const wanted = new Set(names)
+  const refuse = (what: string, got: string) => expected(op, `${what} in ${file}`, got, 'The archive is not used.')
+  for await (const { name, bytes } of readMembers(op, file, (member) => wanted.has(member), options)) {
+    if (members.has(name)) throw refuse(`one member ${name}`, 'a second')
+    members.set(name, bytes)
   }
   const missing = names.filter((name) => !members.has(name))
   if (missing.length > 0) throw refuse(missing.join(', '), 'no such member')
   return members
 }
 
-/** What is wrong with the archive's bytes. */
-class Damaged extends Error {}
-
-async function openArchive(file: string): Promise<AsyncIterable<Buffer>> {
-  const handle = await open(file)
-  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-  await handle.close()
-  const raw = createReadStream(file, { highWaterMark: 2 ** 20 })
-  if (buffer.readUInt16BE() !== 0x1f8b) return raw
-  const unzip = createGunzip({ chunkSize: 2 ** 18 })
-  raw.on('error', (error) => unzip.destroy(error))
-  unzip.on('close', () => raw.destroy())
-  return raw.pipe(unzip)
-}
-
-/** Bytes of a stream, taken in the lengths that are asked for. */
-class Blocks {
-  #chunks: AsyncIterator<Buffer>
-  #rest: Buffer = Buffer.alloc(0)
-
-  constructor(stream: AsyncIterable<Buffer>) {
-    this.#chunks = stream[Symbol.asyncIterator]()
+async function recognise(op: string, file: string): Promise<{ format: 'tar' | 'tgz' | 'zip'; size: number }> {
+  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+    throw expected(op, `an archive at ${file}`, error.code === 'ENOENT' ? 'no such file' : error.message)
+  })
+  try {
+    const info = await handle.stat()
+    if (!info.isFile()) throw expected(op, `an archive at ${file}`, info.isDirectory() ? 'a folder' : 'no plain file')
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    const magic = buffer.readUInt32BE()
+    const isZip = magic === 0x504b0304 || magic === 0x504b0506
+    return { format: isZip ? 'zip' : magic >>> 16 === 0x1f8b ? 'tgz' : 'tar', size: info.size }
+  } finally {
+    await handle.close()
   }
-
-  async read(length: number): Promise<Buffer> {
-    const result = Buffer.allocUnsafe(length)
-    await this.#take(length, (piece, at) => piece.copy(result, at))
-    return result
-  }
-
-  skip(length: number): Promise<void> {
-    return this.#take(length, () => {})
-  }
-
-  async close(): Promise<void> {
-    await this.#chunks.return?.()
-  }
-
-  async #take(length: number, use: (piece: Buffer, at: number) => void): Promise<void> {
-    for (let done = 0; done < length;) {
-      if (this.#rest.length === 0) {
-        const { value, done: ended } = await this.#chunks.next()
-        if (ended) throw new Damaged(`an end ${length - done} bytes too early`)
-        this.#rest = value
-      }
-      const piece = this.#rest.subarray(0, length - done)
-      use(piece, done)
-      this.#rest = this.#rest.subarray(piece.length)
-      done += piece.length
-    }
-  }
-}
-
-interface Header {
-  name: string
-  type: string
-  size: number
-}
-
-/** The headers of an archive; after each the consumer takes its `padded(size)` bytes. */
-async function* headers(input: Blocks): AsyncGenerator<Header> {
-  let longName: string | undefined
-  let pax = new Map<string, string>()
-  for (;;) {
-    const block = await input.read(BLOCK)
-    if (block.every((byte) => byte === 0)) return
-    checkSum(block)
-    const type = String.fromCharCode(block[156]!)
-    const size = pax.has('size') ? Number(pax.get('size')) : number(block.subarray(124, 136))
-    if (!Number.isSafeInteger(size) || size < 0) throw new Damaged(`a member of ${size} bytes`)
-    if (type === 'L' || type === 'x' || type === 'g' || type === 'K') {
-      if (size > MAX_RECORD) throw new Damaged(`a header record of ${size} bytes`)
-      const record = (await input.read(padded(size))).subarray(0, size)
-      if (type === 'L') longName = text(record)
-      if (type === 'x') pax = paxRecords(record)
-      continue
-    }
-    const prefix = text(block.subarray(257, 263)) === 'ustar' ? text(block.subarray(345, 500)) : ''
-    const short = text(block.subarray(0, 100))
-    const name = pax.get('path') ?? longName ?? (prefix ? `${prefix}/${short}` : short)
-    yield { name, type, size }
-    longName = undefined
-    pax = new Map()
-  }
-}
-
-const padded = (size: number): number => Math.ceil(size / BLOCK) * BLOCK
-
-const text = (field: Buffer): string => {
-  const end = field.indexOf(0)
-  return field.toString('utf8', 0, end < 0 ? field.length : end)
-}
-
-/** A number in octal digits, or in base 256 where the first bit is set (GNU). */
-function number(field: Buffer): number {
-  if (field[0]! & 0x80) return field.subarray(1).reduce((value, byte) => value * 256 + byte, field[0]! & 0x7f)
-  const digits = text(field).trim()
-  return /^[0-7]*$/.test(digits) ? parseInt(digits || '0', 8) : NaN
-}
-
-/** The sum of a header's bytes, its own checksum field counted as spaces, stands in it. */
-function checkSum(block: Buffer): void {
-  let sum = 8 * 0x20
-  block.forEach((byte, i) => (sum += i >= 148 && i < 156 ? 0 : byte))
-  if (number(block.subarray(148, 156)) !== sum) throw new Damaged('a header with a wrong checksum')
-}
-
-/** Pax records: `<length> <key>=<value>\n`, the length in bytes and with itself. */
-function paxRecords(data: Buffer): Map<string, string> {
-  const records = new Map<string, string>()
-  for (let at = 0; at < data.length;) {
-    const space = data.indexOf(0x20, at)
-    const length = Number(data.toString('latin1', at, space))
-    const record = data.toString('utf8', space + 1, at + length - 1)
-    const equals = record.indexOf('=')
-    if (space < 0 || !Number.isInteger(length) || length <= space - at || equals < 0) {
-      throw new Damaged('a malformed pax record')
-    }
-    records.set(record.slice(0, equals), record.slice(equals + 1))
-    at += length
-  }
-  return records
 }

@@ -60,6 +60,21 @@ export async function cached(name: string, build: (folder: string) => Promise<vo
   }
 }
 
+/** What `read` makes of the entry `name`, which `build` fills when it isn't there or can't be read. */
+export async function cachedValue<T>(
+  name: string,
+  build: (folder: string) => Promise<void>,
+  read: (folder: string) => Promise<T>
+): Promise<T> {
+  const folder = await cached(name, build)
+  try {
+    return await read(folder)
+  } catch {
+    await rm(folder, { recursive: true, force: true })
+    return read(await cached(name, build))
+  }
+}
+
 /** Temporary folders of processes that were killed while they built. */
 async function removeLeftOvers(folder: string): Promise<void> {
   const prefix = `${basename(folder)}.tmp-`

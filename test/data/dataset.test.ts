@@ -2,7 +2,7 @@
 import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { datasets, ImageDataset } from '../../lib/index.js'
+import { arange, datasets, ImageDataset } from '../../lib/index.js'
 import { cacheFolder } from '../../lib/data/cache.js'
 import { CIFAR10, MNIST, type SetOrigin } from '../../lib/data/sets.js'
 import { noise } from './support.js'
@@ -104,6 +104,68 @@ describe('ImageDataset', () => {
   const set = () => small([0, 1])
   const pixels = noise(12)
   const shape = [2, 2, 3] as const
+  const kinds = ['animal', 'bird']
+  const toKinds = (_: number, name: string) => (name === 'bird' ? 1 : 0)
+  const positions = (set: ImageDataset) => arange(0, set.length, 1, { dtype: 'int32' })
+  const fineOf = async (set: ImageDataset) => {
+    const { fine } = set.batch(positions(set), { mean: [0, 0, 0], std: [1, 1, 1] })
+    return fine && [...(await fine.data())]
+  }
+
+  it('keeps the finer classes when asked to, in every set made from it', async () => {
+    const set = small([2, 0, 1, 1, 0]).relabel(kinds, toKinds, { fine: true })
+    deepStrictEqual([set.classes, set.fine], [kinds, { classes, groups: [0, 1, 0] }])
+    deepStrictEqual(
+      [await labelsOf(set), await fineOf(set)],
+      [
+        [0, 0, 1, 1, 0],
+        [2, 0, 1, 1, 0]
+      ]
+    )
+    const { train, test } = set.split({ test: 2, seed: 1 })
+    const both = ImageDataset.concat([train, test])
+    deepStrictEqual([both.fine, [...(await fineOf(both))!].sort()], [set.fine, [0, 0, 1, 1, 2]])
+    const few = set.subset([4, 2, 0])
+    deepStrictEqual([few.fine, await fineOf(few)], [set.fine, [0, 1, 2]])
+    deepStrictEqual(await fineOf(set.fromSource('memory')), [2, 0, 1, 1, 0])
+    const forgotten = set.relabel(['x'], () => 0)
+    deepStrictEqual([forgotten.fine, await fineOf(forgotten)], [undefined, undefined])
+    strictEqual(await fineOf(small([0])), undefined)
+  })
+
+  const from = (source: string, labels: number[], seed: number) =>
+    ImageDataset.from({ pixels: noise(labels.length * 12, seed), shape: [2, 2, 3], labels, classes, source })
+
+  it('puts sets together, and takes them apart by source', async () => {
+    const [a, b, c] = [from('a', [0, 1], 1), from('b', [2, 2, 0], 2), from('a', [1], 3)]
+    const all = ImageDataset.concat([a, b.subset([2, 0]), c])
+    deepStrictEqual(
+      [all.sources, await labelsOf(all)],
+      [
+        ['a', 'b'],
+        [0, 1, 0, 2, 1]
+      ]
+    )
+    const pixels = [a, b.subset([2, 0]), c].map(pixelsOf)
+    deepStrictEqual(await pixelsOf(all), (await Promise.all(pixels)).flat())
+    const fromA = all.fromSource('a')
+    deepStrictEqual([fromA.sources, await labelsOf(fromA)], [['a'], [0, 1, 1]])
+    deepStrictEqual(await pixelsOf(fromA), [...(await pixelsOf(a)), ...(await pixelsOf(c))])
+    const nested = ImageDataset.concat([from('c', [1], 4), all.subset([3, 4, 0])])
+    deepStrictEqual(nested.sources, ['c', 'a', 'b'])
+    deepStrictEqual(await labelsOf(nested.fromSource('a')), [1, 0])
+    deepStrictEqual(await labelsOf(nested.fromSource('b')), [2])
+    deepStrictEqual(a.sources, ['a'])
+    deepStrictEqual(a.fromSource('a').counts, a.counts)
+  })
+
+  it('remembers what was skipped', () => {
+    const skipped = [{ file: 'x.jpg', reason: 'cut' }]
+    const options = { pixels: noise(12), shape: [2, 2, 3] as const, labels: [0], classes, skipped }
+    const set = ImageDataset.concat([small([1]), ImageDataset.from(options)])
+    deepStrictEqual([set.skipped, set.subset([0]).skipped, small([0]).skipped], [skipped, skipped, []])
+  })
+
   const mistakes: [string, () => unknown, RegExp][] = [
     [
       'too few pixels',
@@ -129,6 +191,25 @@ describe('ImageDataset', () => {
     ],
     ['too large a split', () => set().split({ test: 3 }), /^split: expected a share below 1 or a number of at most 2/],
     ['a negative split', () => set().split({ test: -1 }), /^split: /],
+    [
+      'sets of other classes',
+      () => ImageDataset.concat([set(), set().relabel(['x', 'y', 'z'], () => 0)]),
+      /^ImageDataset\.concat: expected the first set's classes \["cat","bird","dog"\] in all sets, got .* in set 1/
+    ],
+    [
+      'sets of other shapes',
+      () =>
+        ImageDataset.concat([set(), ImageDataset.from({ pixels: noise(3), shape: [1, 1, 3], labels: [0], classes })]),
+      /shape \[2,2,3\] in all sets, got \[1,1,3\] in set 1/
+    ],
+    [
+      'sets with and without finer classes',
+      () => ImageDataset.concat([set(), set().relabel(classes, (label) => label, { fine: true })]),
+      /finer classes "none" in all sets/
+    ],
+    ['no set', () => ImageDataset.concat([]), /^ImageDataset\.concat: expected an array of sets/],
+    ['what is no set', () => ImageDataset.concat([{} as never]), /sets of the type ImageDataset/],
+    ['an unknown source', () => set().fromSource('b'), /^fromSource: expected a source of 'memory', got 'b'/],
     ['NaN as split', () => set().split({ test: NaN }), /^split: /]
   ]
   for (const [what, mistake, message] of mistakes) it(`refuses ${what}`, () => throws(mistake, { message }))

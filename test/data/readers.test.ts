@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
-import { readTar } from '../../lib/data/archive.js'
+import { readArchive } from '../../lib/data/archive.js'
 import { readCifarBinary, readLabels, readSheet } from '../../lib/data/cifar.js'
 import { idxHeader, readIdx } from '../../lib/data/idx.js'
 import { noise, pax, tar, temporaryCache, type Member } from './support.js'
@@ -60,7 +60,7 @@ describe('tar', () => {
     ['gzipped', (b: Buffer) => gzipSync(b)]
   ] as const) {
     it(`reads the wanted members of a ${kind} archive`, async () => {
-      const members = await readTar('cifar10', write(pack(tar(plain))), ['p/empty', 'p/a'])
+      const members = await readArchive('cifar10', write(pack(tar(plain))), ['p/empty', 'p/a'])
       deepStrictEqual([...members.keys()].sort(), ['p/a', 'p/empty'])
       strictEqual(members.get('p/a')!.equals(large), true)
       strictEqual(members.get('p/empty')!.length, 0)
@@ -69,7 +69,9 @@ describe('tar', () => {
     it(`refuses a truncated ${kind} archive`, async () => {
       const whole = pack(tar(plain))
       const file = write(whole.subarray(0, whole.length / 2))
-      await rejects(readTar('cifar10', file, ['p/a']), { message: /expected a whole tar archive in .*a\.tar, got / })
+      await rejects(readArchive('cifar10', file, ['p/a']), {
+        message: /expected a whole tar archive in .*a\.tar, got /
+      })
     })
   }
 
@@ -103,7 +105,10 @@ describe('tar', () => {
   ]
   for (const [what, members, name] of names) {
     it(`understands a ${what}`, async () => {
-      const found = await readTar('cifar10', write(tar([...members, { name: 'last', data: noise(3) }])), [name, 'last'])
+      const found = await readArchive('cifar10', write(tar([...members, { name: 'last', data: noise(3) }])), [
+        name,
+        'last'
+      ])
       strictEqual(found.get(name)!.equals(large), true)
       deepStrictEqual([...found.get('last')!], [...noise(3)])
     })
@@ -126,17 +131,17 @@ describe('tar', () => {
   ]
   for (const [what, members, message] of refused) {
     it(`refuses ${what}`, () =>
-      rejects(readTar('cifar10', write(tar(members)), ['p/a'], { maxBytes: 1000 }), { message }))
+      rejects(readArchive('cifar10', write(tar(members)), ['p/a'], { maxBytes: 1000 }), { message }))
   }
 
   it('refuses a header with a wrong checksum', async () => {
     const archive = tar(plain)
     archive[1]! ^= 1
-    await rejects(readTar('cifar10', write(archive), ['p/a']), { message: /a header with a wrong checksum/ })
+    await rejects(readArchive('cifar10', write(archive), ['p/a']), { message: /a header with a wrong checksum/ })
   })
 
   it('refuses what is no archive', () =>
-    rejects(readTar('cifar10', write(noise(2048)), ['p/a']), { message: /expected a whole tar archive/ }))
+    rejects(readArchive('cifar10', write(noise(2048)), ['p/a']), { message: /expected a whole tar archive/ }))
 })
 
 describe('CIFAR-10 formats', () => {

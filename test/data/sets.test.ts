@@ -181,6 +181,7 @@ describe('sets from small files in the official formats', () => {
     const files = mnistFiles.map((data) => gzipSync(data))
     const origin = (bases: string[], changes: Partial<SetOrigin> = {}): SetOrigin => ({
       name: 'small-1',
+      title: 'small',
       shape: [2, 2, 1],
       classes: MNIST.classes,
       train: 2,
