@@ -2,7 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { checkInteger, expected } from '../errors.js'
 import type { BatchImagesOptions } from '../functional/batch.js'
-import { permutation } from '../functional/random.js'
+import { tensor } from '../functional/creation.js'
+import { permutation, uniform } from '../functional/random.js'
 import { arange, slice } from '../functional/shape.js'
 import type { Tensor } from '../tensor.js'
 import { augmentationNumbers, type Augmentation } from './augmentation.js'
@@ -24,6 +25,13 @@ export interface DataLoaderOptions {
   augment?: Augmentation
   /** Whether a last batch that isn't full is left out; false by default. */
   dropLast?: boolean
+  /**
+   * Draws the pictures by chance, as many as the set has, each one as often as it comes: the same picture may come twice in an
+   * epoch (and is then changed in the same way). `true` draws every class as often as the others; numbers, one per class, say
+   * how often each comes in proportion: [3, 1] draws the first three times as often as the second. In place of `shuffle`;
+   * false by default.
+   */
+  balance?: boolean | readonly number[]
 }
 
 /**
@@ -35,14 +43,18 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly batchSize: number
   /** The number of the next epoch, from 0; set it to go on where another run stopped. */
   epoch = 0
+  /** The batch that the next epoch begins at, 0 after that; set it to go on in the middle of an epoch. */
+  batch = 0
   readonly #shuffle: boolean
   readonly #seed: number
   readonly #dropLast: boolean
+  readonly #balance: readonly number[] | undefined
   readonly #options: BatchImagesOptions
 
   constructor(dataset: ImageDataset, options: DataLoaderOptions = {}) {
-    const { batchSize = 32, shuffle = false, seed = 0, normalize = false, augment = {}, dropLast = false } = options
     const op = 'DataLoader'
+    const { batchSize = 32, shuffle = false, seed = 0, normalize = false, augment = {} } = options
+    const { dropLast = false, balance = false } = options
     if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', dataset)
     checkInteger(op, 'batchSize as a whole number from 1', batchSize, 1)
     checkInteger(op, 'seed as a whole number in [0, 2^32)', seed, 0, 2 ** 32 - 1)
@@ -52,6 +64,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.#shuffle = shuffle
     this.#seed = seed
     this.#dropLast = dropLast
+    this.#balance = balance === false ? undefined : shares(op, balance, dataset)
     const channels = dataset.shape[2]
     const { mean, std } = normalize === true ? dataset.statistics : normalize || identity(channels)
     if (!areNumbers(mean, channels) || !areNumbers(std, channels) || std.some((deviation) => deviation <= 0)) {
@@ -68,14 +81,15 @@ export class DataLoader implements AsyncIterable<Batch> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    checkInteger('DataLoader', `batch as a whole number in [0, ${this.length}]`, this.batch, 0, this.length)
+    const first = this.batch
+    this.batch = 0
     const epoch = this.epoch++
     const { length } = this.dataset
-    const order = this.#shuffle
-      ? permutation(length, { seed: this.#seed + epoch * 2 ** 32 })
-      : arange(0, length, 1, { dtype: 'int32' })
+    const order = await this.#order(epoch)
     const options = { ...this.#options, seed: this.#seed, epoch }
     let before: Tensor<'int32'> | undefined
-    for (let batch = 0; batch < this.length; batch++) {
+    for (let batch = first; batch < this.length; batch++) {
       const start = batch * this.batchSize
       const positions = slice(order, start, Math.min(start + this.batchSize, length))
       // The queue is in order: once the positions of the batch before are there, only its step still waits.
@@ -87,6 +101,46 @@ export class DataLoader implements AsyncIterable<Batch> {
       yield this.dataset.batch(positions, options)
     }
   }
+
+  /** The positions of an epoch's pictures. */
+  async #order(epoch: number): Promise<Tensor<'int32'>> {
+    const { length } = this.dataset
+    const seed = this.#seed + epoch * 2 ** 32
+    if (this.#balance) return draw(await this.dataset.labels.data(), this.#balance, seed)
+    return this.#shuffle ? permutation(length, { seed }) : arange(0, length, 1, { dtype: 'int32' })
+  }
+}
+
+/** The part of the draws that each class gets; they add up to 1. */
+function shares(op: string, balance: true | readonly number[], { counts }: ImageDataset): number[] {
+  const weights = balance === true ? counts.map((count) => (count > 0 ? 1 : 0)) : balance
+  const total = areNumbers(weights, counts.length) ? weights.reduce((sum, weight) => sum + weight, 0) : NaN
+  if (!(
+    total > 0 &&
+    total < Infinity &&
+    weights.every((weight, i) => weight >= 0 && (weight === 0 || counts[i]! > 0))
+  )) {
+    const what = `balance as true or ${counts.length} numbers from 0, above 0 only for classes with pictures`
+    throw expected(op, what, balance === true ? 'an empty set' : balance)
+  }
+  return weights.map((weight) => weight / total)
+}
+
+/** As many positions as there are labels: each time a class by its share, then one of its pictures. */
+async function draw(labels: Int32Array, shares: readonly number[], seed: number): Promise<Tensor<'int32'>> {
+  const members = shares.map(() => [] as number[])
+  labels.forEach((label, at) => members[label]!.push(at))
+  const ends = shares.map((_, i) => shares.slice(0, i + 1).reduce((sum, share) => sum + share, 0))
+  const last = shares.reduce((at, share, i) => (share > 0 ? i : at), 0)
+  const chance = await uniform([labels.length, 2], { seed }).data()
+  return tensor(
+    labels.map((_, i) => {
+      const label = ends.findIndex((end) => chance[2 * i]! < end)
+      const choice = members[label < 0 ? last : label]! // rounding may leave the last end just below 1
+      return choice[Math.floor(chance[2 * i + 1]! * choice.length)]!
+    }),
+    [labels.length]
+  )
 }
 
 const identity = (channels: number): Statistics => ({

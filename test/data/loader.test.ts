@@ -1,5 +1,5 @@
 // DataLoader: order, batches, normalisation and augmentation, each the same for the same seed.
-import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import { DataLoader, ImageDataset, type Augmentation, type DataLoaderOptions } from '../../lib/index.js'
 import { native } from '../../lib/native.js'
@@ -94,6 +94,76 @@ describe('DataLoader', () => {
     const resumed = new DataLoader(numbered(20), options)
     resumed.epoch = 1
     deepStrictEqual(await run(resumed), second)
+  })
+
+  it('goes on in the middle of an epoch', async () => {
+    const options = { batchSize: 8, shuffle: true, seed: 9, augment: { flip: 'horizontal', shift: 1 } } as const
+    const whole = new DataLoader(numbered(30), options)
+    await run(whole)
+    const [second, third] = [await run(whole), await run(whole)]
+    const resumed = new DataLoader(numbered(30), options)
+    resumed.epoch = 1
+    resumed.batch = 2
+    const rest = await run(resumed)
+    deepStrictEqual([rest.sizes, rest.labels, rest.images], [[8, 6], second.labels.slice(16), second.images.slice(16)])
+    deepStrictEqual(await run(resumed), third)
+    resumed.batch = 4
+    deepStrictEqual((await run(resumed)).sizes, [])
+    resumed.batch = 5
+    await rejects(run(resumed), { message: /^DataLoader: expected batch as a whole number in \[0, 4\], got 5/ })
+  })
+
+  const groups = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2].flatMap((group) => Array<number>(50).fill(group))
+  const grouped = () =>
+    ImageDataset.from({ pixels: noise(600), shape: [1, 1, 1], labels: groups, classes: ['a', 'b', 'c', 'd'] })
+  const drawn = async (set: ImageDataset, options: DataLoaderOptions) => {
+    const labels: number[] = []
+    const loader = new DataLoader(set, { batchSize: 100, ...options })
+    for await (const batch of loader) labels.push(...(await batch.labels.data()))
+    return labels
+  }
+  const balances: [boolean | number[], number[]][] = [
+    [true, [200, 200, 200, 0]],
+    [
+      [1, 3, 0, 0],
+      [150, 450, 0, 0]
+    ],
+    [
+      [0, 0, 0.1, 0],
+      [0, 0, 600, 0]
+    ]
+  ]
+  for (const [balance, wanted] of balances) {
+    it(`draws classes in proportion: balance ${String(balance)}`, async () => {
+      const labels = await drawn(grouped(), { balance, seed: 5 })
+      strictEqual(labels.length, 600)
+      wanted.forEach((count, group) => {
+        const got = labels.filter((label) => label === group).length
+        // Five standard deviations of a binomial distribution either way.
+        ok(Math.abs(got - count) <= 5 * Math.sqrt(count * (1 - count / 600)), `${got} of class ${group}`)
+      })
+    })
+  }
+
+  it('draws by the seed and the epoch, each picture of a class as likely', async () => {
+    const set = numbered(40).relabel(['a', 'b'], (label) => (label < 4 ? 1 : 0), { fine: true })
+    const draw = async (epoch: number, seed: number) => {
+      const loader = new DataLoader(set, { balance: true, seed })
+      loader.epoch = epoch
+      const pictures: number[] = []
+      for await (const { fine } of loader) pictures.push(...(await fine!.data()))
+      return pictures
+    }
+    const [first, again, second, other] = [await draw(0, 1), await draw(0, 1), await draw(1, 1), await draw(0, 2)]
+    deepStrictEqual(again, first)
+    strictEqual(new Set([first, second, other].map(String)).size, 3)
+    const counts = indices(40).map(() => 0)
+    for (let epoch = 0; epoch < 50; epoch++) for (const picture of await draw(epoch, 3)) counts[picture]!++
+    counts.forEach((count, picture) => {
+      const share = picture < 4 ? 1 / 8 : 1 / 72
+      const mean = 2000 * share
+      ok(Math.abs(count - mean) <= 5 * Math.sqrt(mean * (1 - share)), `${count} times picture ${picture}`)
+    })
   })
 
   it('keeps pictures and labels together when it shuffles', async () => {
@@ -217,6 +287,14 @@ describe('DataLoader', () => {
       { normalize: { mean: [0], std: [1] } },
       /expected normalize \{ mean, std \} of 3 numbers/
     ],
+    [
+      'too few weights of classes',
+      { balance: [1] },
+      /^DataLoader: expected balance as true or 2 numbers from 0.*got \[1\]/
+    ],
+    ['a negative weight of a class', { balance: [1, -1] }, /balance/],
+    ['no weight above 0', { balance: [0, 0] }, /balance/],
+    ['NaN as a weight', { balance: [NaN, 1] }, /balance/],
     ['a deviation of 0', { normalize: { mean: [0, 0, 0], std: [1, 0, 1] } }, /std/]
   ]
   for (const [what, options, message] of mistakes) {
