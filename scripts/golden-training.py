@@ -43,6 +43,9 @@ OPTIMIZERS = {
     'Adam betas decay': (torch.optim.Adam, {'lr': 0.05, 'betas': (0.8, 0.95), 'eps': 1e-3, 'weight_decay': 0.1}),
     'AdamW': (torch.optim.AdamW, {'lr': 0.01}),
     'AdamW decay': (torch.optim.AdamW, {'lr': 0.05, 'betas': (0.7, 0.9), 'weight_decay': 0.3}),
+    'SGD decay of weights': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9, 'weight_decay': 0.05}),
+    'AdamW decay of weights': (torch.optim.AdamW, {'lr': 0.05, 'weight_decay': 0.3}),
+    'accumulated': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9}),
     'clipped': (torch.optim.SGD, {'lr': 0.1, 'momentum': 0.9}),
 }
 SHAPES = [[3, 4], [5], []]
@@ -52,11 +55,18 @@ def optimizers():
     results = {}
     for name, (make, options) in OPTIMIZERS.items():
         parameters = [numbers(10 + i, shape).requires_grad_() for i, shape in enumerate(SHAPES)]
-        optimizer = make(parameters, **options)
+        groups = [{'params': parameters}]
+        if name.endswith('of weights'):
+            matrices = [p for p in parameters if p.dim() > 1]
+            groups = [{'params': matrices}, {'params': [p for p in parameters if p.dim() <= 1], 'weight_decay': 0}]
+        optimizer = make(groups, **options)
         after = {}
         for step in range(1, 11):
             for i, parameter in enumerate(parameters):
                 parameter.grad = numbers(100 + 10 * step + i, SHAPES[i])
+                if name == 'accumulated':
+                    parameter.grad += numbers(300 + 10 * step + i, SHAPES[i]) + numbers(500 + 10 * step + i, SHAPES[i])
+                    parameter.grad /= 3
             if name == 'clipped':
                 torch.nn.utils.clip_grad_norm_(parameters, 0.5 if step % 2 else 100)
             optimizer.step()
@@ -64,6 +74,23 @@ def optimizers():
                 after[step] = [floats(parameter) for parameter in parameters]
         results[name] = after
     return results
+
+
+def averages():
+    """Moving averages of a parameter, a buffer and a counter whose values are set anew before each update."""
+    module = torch.nn.Module()
+    module.weight = torch.nn.Parameter(numbers(1, [3, 4]))
+    module.register_buffer('mean', numbers(2, [5]))
+    swa = torch.optim.swa_utils
+    average = swa.AveragedModel(module, multi_avg_fn=swa.get_ema_multi_avg_fn(0.9), use_buffers=True)
+    after = {}
+    for step in range(1, 11):
+        with torch.no_grad():
+            module.weight.copy_(numbers(10 + step, [3, 4]))
+            module.mean.copy_(numbers(30 + step, [5]))
+        average.update_parameters(module)
+        after[step] = [floats(average.module.weight), floats(average.module.mean)]
+    return after
 
 
 def rates(make, steps):
@@ -151,5 +178,5 @@ def birds():
 
 
 TARGET.mkdir(parents=True, exist_ok=True)
-for make in (optimizers, schedules, birds):
+for make in (optimizers, averages, schedules, birds):
     (TARGET / f'{make.__name__}.json').write_text(json.dumps(make(), indent=1) + '\n')

@@ -14,7 +14,7 @@ export interface SGDOptions extends OptimizerOptions {
 /** Stochastic gradient descent: p -= learningRate * v, as torch.optim.SGD. The learning rate is 0.01 unless given. */
 export class SGD extends Optimizer {
   constructor(options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['learningRate', 'clipNorm', 'momentum', 'nesterov', 'weightDecay'])
+    checkOptions('SGD', options, ['learningRate', 'decay', 'clipNorm', 'momentum', 'nesterov', 'weightDecay'])
     const { momentum = 0, nesterov = false, weightDecay = 0 } = options
     checkOption('SGD', 'momentum', momentum, 0, Infinity)
     checkOption('SGD', 'weightDecay', weightDecay, 0, Infinity)
@@ -39,7 +39,7 @@ export interface AdamOptions extends OptimizerOptions {
 }
 
 function adam(name: 'Adam' | 'AdamW', options: AdamOptions, decay: number) {
-  checkOptions(name, options, ['learningRate', 'clipNorm', 'betas', 'epsilon', 'weightDecay'])
+  checkOptions(name, options, ['learningRate', 'decay', 'clipNorm', 'betas', 'epsilon', 'weightDecay'])
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = decay } = options
   if (!Array.isArray(betas) || betas.length !== 2) throw expected(name, 'betas to be two numbers', describe(betas))
   const [beta1, beta2] = betas as unknown as readonly [number, number]

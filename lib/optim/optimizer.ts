@@ -2,12 +2,14 @@
 // so that a compiled training step moves them on when it is replayed.
 import { backward, withGradientMode } from '../autograd.js'
 import { noteDependency } from '../compile.js'
-import { describe, expected } from '../errors.js'
+import { checkWord, describe, expected } from '../errors.js'
 import { tensor, zeros } from '../functional/creation.js'
 import { add, div, minimum, mul, sqrt, square } from '../functional/elementwise.generated.js'
 import { assign } from '../functional/shape.js'
 import { callMany, keep, Tensor, tidy, writeBytes, type FloatDType } from '../tensor.js'
-import { Schedule } from './schedules.js'
+import { moveAll } from './move.js'
+import { Schedule, type ScheduleDescription } from './schedules.js'
+import { checkState, type Wanted } from './state.js'
 
 /** What an optimizer trains: anything with `parameters()` (a Module), or the parameters themselves. */
 export type Trainable = { parameters(): Iterable<Tensor<any>> } | Iterable<Tensor<any>>
@@ -15,6 +17,8 @@ export type Trainable = { parameters(): Iterable<Tensor<any>> } | Iterable<Tenso
 export interface OptimizerOptions {
   /** A number, or a schedule: `optim.cosine(0.1, { steps: 1000 })`. */
   learningRate?: number | Schedule | undefined
+  /** What weight decay takes hold of: 'all' parameters (unless given), or 'weights' alone: those of 2 axes or more, no biases and norms. */
+  decay?: 'all' | 'weights' | undefined
   /** Gradients are scaled down where the norm of all of them together is larger than this. */
   clipNorm?: number | undefined
 }
@@ -41,15 +45,27 @@ export function checkOption(op: string, name: string, value: unknown, low: numbe
 
 type Slots = Record<string, Tensor<'float32'>>
 
+/** An optimizer as plain data: its class, and all of its options. */
+export interface OptimizerDescription {
+  kind: string
+  learningRate: number | ScheduleDescription
+  [option: string]: unknown
+}
+
 /** Changes parameters so that a loss becomes smaller. */
 export abstract class Optimizer {
   readonly #name: string
   readonly #rule: Rule
   readonly #clipNorm: number | undefined
+  readonly #decay: 'all' | 'weights'
   #learningRate: number | Schedule = 0
   #rate: Tensor<'float32'> | undefined // of a learning rate that is a number
   #steps: Tensor<'float32'> | undefined // how many have been done
+  // All parameters that the models had, the frozen ones too, in their order: a parameter's position names its state.
+  readonly #parameters = new Set<Tensor<any>>()
   readonly #slots = new Map<Tensor<any>, Slots>()
+  #count: Tensor<'float32'> | undefined // how many gradients have been accumulated since the last step
+  readonly #sums = new Map<Tensor<any>, Tensor<'float32'>>()
 
   protected constructor(name: string, rule: Rule, options: OptimizerOptions, learningRate: number) {
     this.#name = name
@@ -59,6 +75,7 @@ export abstract class Optimizer {
       throw expected(name, 'clipNorm to be above 0', clipNorm)
     }
     this.#clipNorm = clipNorm
+    this.#decay = checkWord(name, 'decay', options.decay ?? 'all', ['all', 'weights'] as const)
     this.learningRate = options.learningRate ?? learningRate
   }
 
@@ -84,24 +101,47 @@ export abstract class Optimizer {
     return this.#learningRate instanceof Schedule ? this.#learningRate.at(await this.steps()) : this.#learningRate
   }
 
+  /** The optimizer's class and options as plain data, the schedule included. */
+  describe(): OptimizerDescription {
+    const { kind: _, slots: __, beta1, beta2, ...numbers } = this.#rule
+    const betas = beta1 === undefined ? {} : { betas: [beta1, beta2] }
+    const rate = this.#learningRate instanceof Schedule ? this.#learningRate.describe() : this.#learningRate
+    const clip = this.#clipNorm === undefined ? {} : { clipNorm: this.#clipNorm }
+    return { kind: this.#name, learningRate: rate, ...betas, ...numbers, decay: this.#decay, ...clip }
+  }
+
   /** One step: the gradients of a scalar loss with respect to the model's parameters (those not frozen), and their update. */
   minimize(loss: Tensor<any>, model: Trainable): void {
-    if (!(loss instanceof Tensor)) throw expected('minimize', 'a loss that is a tensor', describe(loss))
-    const parameters = parametersOf('minimize', model)
-    if (!loss.requiresGradient) {
-      throw expected(
-        'minimize',
-        'a loss that was computed from the parameters',
-        'one without history',
-        'Compute it outside of noGrad.'
-      )
-    }
+    const parameters = this.#parametersOf('minimize', model)
+    checkLoss('minimize', loss)
     tidy(() => this.#update(parameters, backward(loss, parameters)))
+  }
+
+  /**
+   * Adds the gradients of a scalar loss to those that wait for the next step: `minimize` (or `step`) then takes the mean of all
+   * since the step before, its own included. Three batches of 32 and a step with a fourth are a step with a batch of 128.
+   */
+  accumulate(loss: Tensor<any>, model: Trainable): void {
+    const parameters = this.#parametersOf('accumulate', model)
+    checkLoss('accumulate', loss)
+    tidy(() => {
+      const gradients = backward(loss, parameters)
+      withGradientMode(false, () => {
+        this.#count ??= keep(zeros([]))
+        const sums = parameters.map((parameter) => this.#sumOf(parameter))
+        moveAll(
+          sums,
+          gradients.map((gradient) => gradient.astype('float32')),
+          -1
+        )
+        assign(this.#count, add(this.#count, 1))
+      })
+    })
   }
 
   /** One step with gradients of your own: one for each of the model's parameters (those not frozen), in their order. */
   step(gradients: readonly Tensor<any>[], model: Trainable): void {
-    const parameters = parametersOf('step', model)
+    const parameters = this.#parametersOf('step', model)
     if (!Array.isArray(gradients) || gradients.length !== parameters.length) {
       throw expected('step', `an array of ${parameters.length} gradients, one for each parameter`, describe(gradients))
     }
@@ -111,39 +151,57 @@ export abstract class Optimizer {
     tidy(() => this.#update(parameters, gradients))
   }
 
-  /** The tensors of the state, for a checkpoint: `steps`, and for each parameter by its position e.g. `0.velocity`. */
+  /**
+   * The tensors of the state, for a checkpoint: `steps`, for each parameter by its position in the model e.g. `0.velocity`, and
+   * after `accumulate` also `accumulated` and e.g. `0.sum`.
+   */
   state(): Record<string, Tensor<'float32'>> {
     const state: Record<string, Tensor<'float32'>> = {}
     if (this.#steps !== undefined) state['steps'] = this.#steps
-    ;[...this.#slots.values()].forEach((slots, i) => {
-      for (const [name, slot] of Object.entries(slots)) state[`${i}.${name}`] = slot
-    })
+    if (this.#count !== undefined) state['accumulated'] = this.#count
+    for (const [i, parameter] of [...this.#parameters].entries()) {
+      for (const [name, slot] of Object.entries(this.#slots.get(parameter) ?? {})) state[`${i}.${name}`] = slot
+      const sum = this.#sums.get(parameter)
+      if (sum !== undefined) state[`${i}.sum`] = sum
+    }
     return state
   }
 
-  /** Takes on a copy of a state that `state()` of such an optimizer gave, for the same parameters. */
+  /**
+   * Takes on a copy of a state that `state()` of such an optimizer gave, for a model of the same parameters in the same order. A
+   * parameter that is frozen now needs no state.
+   */
   loadState(state: Record<string, Tensor<any>>, model: Trainable): void {
     const op = 'loadState'
     if (typeof state !== 'object' || state === null) throw expected(op, 'an object of tensors', describe(state))
-    const parameters = parametersOf(op, model)
-    const wanted = new Map<string, readonly number[]>([['steps', []]])
-    parameters.forEach((parameter, i) =>
-      this.#rule.slots.forEach((name) => wanted.set(`${i}.${name}`, parameter.shape))
-    )
-    for (const [name, shape] of wanted) {
-      const given = state[name]
-      if (!(given instanceof Tensor)) throw expected(op, `a tensor '${name}'`, describe(given))
-      if (given.dtype !== 'float32' || String(given.shape) !== String(shape)) {
-        throw expected(op, `'${name}' as float32 [${shape.join(', ')}]`, `${given.dtype} [${given.shape.join(', ')}]`)
+    const parameters = allOf(op, model)
+    const given = (name: string): boolean => Object.hasOwn(state, name)
+    const scalar: Wanted = { dtype: 'float32', shape: [] }
+    const wanted = new Map([['steps', scalar]])
+    if (given('accumulated')) wanted.set('accumulated', scalar)
+    const trained: [number, Tensor<any>][] = []
+    for (const [i, parameter] of parameters.entries()) {
+      const names = this.#rule.slots.map((name) => `${i}.${name}`)
+      const { shape, requiresGradient } = parameter
+      if (requiresGradient || names.some(given)) {
+        trained.push([i, parameter])
+        for (const name of names) wanted.set(name, { dtype: 'float32', shape })
       }
+      if (given(`${i}.sum`)) wanted.set(`${i}.sum`, { dtype: 'float32', shape })
     }
-    const surplus = Object.keys(state).find((name) => !wanted.has(name))
-    if (surplus !== undefined) throw expected(op, `state of ${parameters.length} parameters`, `'${surplus}' as well`)
-    const take = (to: Tensor<'float32'>, name: string): unknown => assign(to, state[name]!.detach())
+    checkState(op, state, wanted)
+    this.#parameters.clear()
+    for (const parameter of parameters) this.#parameters.add(parameter)
+    const take = (to: Tensor<'float32'>, name: string): unknown => tidy(() => assign(to, state[name]!.detach()))
     take(this.#counter(), 'steps')
-    parameters.forEach((parameter, i) => {
+    for (const [i, parameter] of trained) {
       for (const [name, slot] of Object.entries(this.#slotsOf(parameter))) take(slot, `${i}.${name}`)
-    })
+    }
+    this.#forgetSums()
+    if (given('accumulated')) take((this.#count ??= keep(zeros([]))), 'accumulated')
+    for (const [i, parameter] of parameters.entries()) {
+      if (given(`${i}.sum`)) take(this.#sumOf(parameter), `${i}.sum`)
+    }
   }
 
   #counter(): Tensor<'float32'> {
@@ -159,6 +217,28 @@ export abstract class Optimizer {
     return slots
   }
 
+  #sumOf(parameter: Tensor<any>): Tensor<'float32'> {
+    let sum = this.#sums.get(parameter)
+    if (sum === undefined) this.#sums.set(parameter, (sum = keep(zeros(parameter.shape))))
+    return sum
+  }
+
+  #forgetSums(): void {
+    if (this.#count !== undefined) assign(this.#count, 0)
+    for (const sum of this.#sums.values()) assign(sum, 0)
+  }
+
+  /** The parameters to train. */
+  #parametersOf(op: string, model: Trainable): Tensor<any>[] {
+    const all = allOf(op, model)
+    for (const parameter of all) this.#parameters.add(parameter)
+    noteDependency(() => all.map((parameter) => Number(parameter.requiresGradient)).join(''))
+    const trainable = all.filter((parameter) => parameter.requiresGradient)
+    if (trainable.length > 0) return trainable
+    const got = `none of ${all.length}`
+    throw expected(op, 'at least one parameter that requires a gradient', got, 'See requireGradient.')
+  }
+
   // The learning rate of the step after `done` others.
   #rateAfter(done: Tensor<'float32'>): Tensor<'float32'> {
     noteDependency(() => (this.#learningRate instanceof Schedule ? this.#learningRate : 'number'))
@@ -171,25 +251,38 @@ export abstract class Optimizer {
       const { kind, momentum = 0, beta1 = 0, beta2 = 0, epsilon = 0, weightDecay, nesterov = false } = this.#rule
       const steps = this.#counter()
       const rate = this.#rateAfter(steps)
-      const given = this.#clipNorm === undefined ? gradients : clipped(gradients, this.#clipNorm)
+      const means = this.#withSums(parameters, gradients)
+      const given = this.#clipNorm === undefined ? means : clipped(means, this.#clipNorm)
       const next = add(steps, 1)
-      const inputs = [rate, next]
-      parameters.forEach((parameter, i) => {
-        inputs.push(parameter, given[i]!, ...Object.values(this.#slotsOf(parameter)))
-      })
-      const code = { sgd: 0, adam: 1, adamw: 2 }[kind]
-      callMany('optimizer', inputs, [
-        code,
-        parameters.length,
-        momentum,
-        beta1,
-        beta2,
-        epsilon,
-        weightDecay,
-        nesterov ? 1 : 0
-      ])
+      const apply = (decay: number, indices: readonly number[]): void => {
+        if (indices.length === 0) return
+        const inputs = [rate, next]
+        for (const i of indices) inputs.push(parameters[i]!, given[i]!, ...Object.values(this.#slotsOf(parameters[i]!)))
+        const code = { sgd: 0, adam: 1, adamw: 2 }[kind]
+        const numbers = [code, indices.length, momentum, beta1, beta2, epsilon, decay, nesterov ? 1 : 0]
+        callMany('optimizer', inputs, numbers)
+      }
+      const indices = [...parameters.keys()]
+      const decays = (i: number): boolean => this.#decay === 'all' || parameters[i]!.rank > 1
+      apply(weightDecay, indices.filter(decays))
+      apply(
+        0,
+        indices.filter((i) => !decays(i))
+      )
       assign(steps, next)
     })
+  }
+
+  /** The means of the gradients and those accumulated before, which are gone then. */
+  #withSums(parameters: readonly Tensor<any>[], gradients: readonly Tensor<any>[]): readonly Tensor<any>[] {
+    noteDependency(() => this.#count === undefined)
+    if (this.#count === undefined) return gradients
+    const share = div(1, add(this.#count, 1))
+    const means = gradients.map((gradient: Tensor<FloatDType>, i) =>
+      mul(add(this.#sumOf(parameters[i]!), gradient.astype('float32')), share).astype(gradient.dtype)
+    )
+    this.#forgetSums()
+    return means
   }
 }
 
@@ -201,7 +294,15 @@ function clipped(gradients: readonly Tensor<any>[], limit: number): Tensor<any>[
   return gradients.map((g: Tensor<FloatDType>) => mul(g, scale.astype(g.dtype)))
 }
 
-function parametersOf(op: string, model: Trainable): Tensor<any>[] {
+function checkLoss(op: string, loss: unknown): void {
+  if (!(loss instanceof Tensor)) throw expected(op, 'a loss that is a tensor', describe(loss))
+  if (loss.requiresGradient) return
+  const what = 'a loss that was computed from the parameters'
+  throw expected(op, what, 'one without history', 'Compute it outside of noGrad.')
+}
+
+/** All parameters of a model, the frozen ones too. */
+function allOf(op: string, model: Trainable): Tensor<any>[] {
   const what = 'a module or an array of parameters'
   if (typeof model !== 'object' || model === null) throw expected(op, what, describe(model))
   const given = 'parameters' in model && typeof model.parameters === 'function' ? model.parameters() : model
@@ -212,15 +313,5 @@ function parametersOf(op: string, model: Trainable): Tensor<any>[] {
   for (const parameter of all) {
     if (!(parameter instanceof Tensor)) throw expected(op, 'parameters that are tensors', describe(parameter))
   }
-  noteDependency(() => all.map((parameter) => Number(parameter.requiresGradient)).join(''))
-  const trainable = all.filter((parameter) => parameter.requiresGradient)
-  if (trainable.length === 0) {
-    throw expected(
-      op,
-      'at least one parameter that requires a gradient',
-      `none of ${all.length}`,
-      'See requireGradient.'
-    )
-  }
-  return trainable
+  return all
 }

@@ -45,14 +45,30 @@ const overTensors = (like: Scalar): Arithmetic<Scalar> => ({
   constant: (value) => rows.add(rows.mul(like, 0), value)
 })
 
+/** A schedule as plain data: which one, and its options. */
+export interface ScheduleDescription {
+  kind: string
+  [option: string]: number | string | ScheduleDescription
+}
+
 /** How the learning rate goes with the number of steps done. */
 export class Schedule {
   readonly #formula: <T>(t: T, math: Arithmetic<T>) => T
+  readonly #description: ScheduleDescription
 
-  /** @param formula the learning rate after t steps (0 for the first), in the arithmetic given. */
-  constructor(formula: <T>(t: T, math: Arithmetic<T>) => T) {
+  /**
+   * @param formula the learning rate after t steps (0 for the first), in the arithmetic given.
+   * @param description what `describe` gives.
+   */
+  constructor(formula: <T>(t: T, math: Arithmetic<T>) => T, description: ScheduleDescription = { kind: 'custom' }) {
     if (typeof formula !== 'function') throw expected('Schedule', 'a function', describe(formula))
     this.#formula = formula
+    this.#description = description
+  }
+
+  /** The schedule as plain data: `{ kind: 'cosine', rate: 0.1, steps: 1000, to: 0, warmup: 50 }`. */
+  describe(): ScheduleDescription {
+    return this.#description
   }
 
   /** The learning rate when `steps` steps have been done. */
@@ -97,7 +113,8 @@ export function linear(rate: number, options: { steps: number; to?: number | und
   rateOf(op, rate)
   rateOf(op, to)
   stepsOf(op, 'steps', steps)
-  return new Schedule((t, math) => math.add(math.mul(share(t, steps, math), to - rate), rate))
+  const formula = <T>(t: T, math: Arithmetic<T>): T => math.add(math.mul(share(t, steps, math), to - rate), rate)
+  return new Schedule(formula, { kind: 'linear', rate, steps, to })
 }
 
 /**
@@ -121,12 +138,13 @@ export function cosine(
     0,
     steps - 1
   )
-  if (rising === 0) return new Schedule((t, math) => wave(share(t, steps, math), rate, to, math))
+  const description = { kind: 'cosine', rate, steps, to, warmup: rising }
+  if (rising === 0) return new Schedule((t, math) => wave(share(t, steps, math), rate, to, math), description)
   return new Schedule((t, math) => {
     const rest = math.sub(t, math.minimum(t, rising))
     const up = math.mul(math.add(t, 1), rate / (rising + 1))
     return math.below(t, rising, up, wave(share(rest, steps - rising, math), rate, to, math))
-  })
+  }, description)
 }
 
 /** `rate`, multiplied by `factor` (0.1 unless given) after every `every` steps. */
@@ -138,8 +156,9 @@ export function step(rate: number, options: { every: number; factor?: number | u
   if (typeof factor !== 'number' || !(factor > 0 && factor < Infinity))
     throw expected(op, 'a factor above 0', describe(factor))
   // Half a step more, so that the rounding of a product cannot fall below a whole number.
-  return new Schedule((t, math) =>
-    math.mul(math.power(factor, math.floor(math.mul(math.add(t, 0.5), 1 / every))), rate)
+  return new Schedule(
+    (t, math) => math.mul(math.power(factor, math.floor(math.mul(math.add(t, 0.5), 1 / every))), rate),
+    { kind: 'step', rate, every, factor }
   )
 }
 
@@ -151,12 +170,13 @@ export function warmup(schedule: Schedule | number, options: { steps: number; fr
   rateOf(op, from)
   const inner = toSchedule(op, schedule)
   const first = inner.at(0)
+  const description = { kind: 'warmup', schedule: inner.describe(), steps, from }
   return new Schedule((t, math) => {
     const rising = math.add(math.mul(share(t, steps, math), first - from), from)
     // Never negative, where its value is not used.
     const rest = math.sub(t, math.minimum(t, steps))
     return math.below(t, steps, rising, inner.within(rest, math))
-  })
+  }, description)
 }
 
 /**
@@ -174,13 +194,14 @@ export function oneCycle(
   rateOf(op, end)
   stepsOf(op, 'steps', steps)
   if (typeof part !== 'number' || !(part > 0 && part < 1)) throw expected(op, 'a warm-up in (0, 1)', describe(part))
+  const description = { kind: 'oneCycle', rate: peak, steps, warmup: part, start, end }
   const top = Math.max(part * steps - 1, Number.EPSILON)
   const down = Math.max(steps - 1 - top, Number.EPSILON)
   return new Schedule((t, math) => {
     const rising = wave(share(t, top, math), start, peak, math)
     const falling = wave(share(math.sub(t, math.minimum(t, top)), down, math), peak, end, math)
     return math.below(t, top, rising, falling)
-  })
+  }, description)
 }
 
 /** @internal A rate that does not change, or a schedule, as a schedule. */
@@ -188,5 +209,5 @@ export function toSchedule(op: string, rate: unknown): Schedule {
   if (rate instanceof Schedule) return rate
   if (typeof rate !== 'number') throw expected(op, 'a learning rate: a number or a schedule', describe(rate))
   const constant = rateOf(op, rate)
-  return new Schedule((_, math) => math.constant(constant))
+  return new Schedule((_, math) => math.constant(constant), { kind: 'constant', rate: constant })
 }

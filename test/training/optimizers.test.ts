@@ -15,6 +15,9 @@ const makers: Record<string, () => optim.Optimizer> = {
   Adam: () => new optim.Adam({ learningRate: 0.01 }),
   'Adam betas decay': () => new optim.Adam({ learningRate: 0.05, betas: [0.8, 0.95], epsilon: 1e-3, weightDecay: 0.1 }),
   AdamW: () => new optim.AdamW({ learningRate: 0.01, weightDecay: 0.01 }),
+  'SGD decay of weights': () =>
+    new optim.SGD({ learningRate: 0.1, momentum: 0.9, weightDecay: 0.05, decay: 'weights' }),
+  'AdamW decay of weights': () => new optim.AdamW({ learningRate: 0.05, weightDecay: 0.3, decay: 'weights' }),
   'AdamW decay': () => new optim.AdamW({ learningRate: 0.05, betas: [0.7, 0.9], weightDecay: 0.3 })
 }
 
@@ -50,6 +53,39 @@ describe('optimizers', () => {
     }
   }
 
+  for (const compiled of [false, true]) {
+    it(`takes the mean of accumulated gradients, ${compiled ? 'compiled' : 'eager'}`, async () => {
+      const parameters = parametersOf()
+      const optimizer = new optim.SGD({ learningRate: 0.1, momentum: 0.9 })
+      const lossOf = (gradients: Tensor[]): Tensor =>
+        parameters.map((p, i) => p.mul(gradients[i]!).sum()).reduce((a, b) => a.add(b))
+      const add = (...gradients: Tensor[]): void => optimizer.accumulate(lossOf(gradients), parameters)
+      const last = (...gradients: Tensor[]): void => optimizer.minimize(lossOf(gradients), parameters)
+      const [accumulate, minimize] = compiled ? [nt.compile(add), nt.compile(last)] : [add, last]
+      const others = (from: number, step: number): Tensor[] =>
+        shapes.map((shape, i) => numbers(from + 10 * step + i, shape))
+      for (let i = 1; i <= 10; i++) {
+        accumulate(...gradientsOf(i))
+        accumulate(...others(300, i))
+        minimize(...others(500, i))
+        for (const [k, text] of wanted['accumulated']![i]?.entries() ?? []) {
+          near(await parameters[k]!.data(), floats(text), 2e-6, `parameter ${k} after step ${i}`)
+        }
+      }
+      assert.equal(await optimizer.steps(), 10)
+    })
+  }
+
+  it('minimizes as before where nothing waits, also after accumulation began', async () => {
+    const [p, optimizer] = [nt.requireGradient(nt.ones([])), new optim.SGD({ learningRate: 1 })]
+    const minimize = nt.compile((g: Tensor) => optimizer.minimize(p.mul(g), [p]))
+    for (let i = 0; i < 3; i++) minimize(nt.tensor(1))
+    optimizer.accumulate(p.mul(5), [p])
+    minimize(nt.tensor(1)) // the mean of 5 and 1
+    for (let i = 0; i < 3; i++) minimize(nt.tensor(1))
+    assert.equal(await p.item(), 1 - 3 - 3 - 3)
+  })
+
   it('scales gradients down to the norm of clipNorm', async () => {
     const parameters = parametersOf()
     const tight = new optim.SGD({ learningRate: 0.1, momentum: 0.9, clipNorm: 0.5 })
@@ -74,6 +110,78 @@ describe('optimizers', () => {
       for (let i = 3; i <= 4; i++) after.step(gradientsOf(i), broken)
       for (const [i, p] of straight.entries()) assert.deepEqual(await broken[i]!.data(), await p.data(), name)
     }
+  })
+
+  it('goes on from a state saved amid accumulation, bit for bit', async () => {
+    const make = () => new optim.Adam({ learningRate: 0.1 })
+    const run = async (broken: boolean) => {
+      const parameters = parametersOf()
+      let optimizer = make()
+      for (let i = 1; i <= 9; i++) {
+        const loss = parameters.map((p, k) => p.mul(gradientsOf(i)[k]!).sum()).reduce((a, b) => a.add(b))
+        if (i % 3 === 0) optimizer.minimize(loss, parameters)
+        else optimizer.accumulate(loss, parameters)
+        if (broken && [4, 5, 6].includes(i)) {
+          const state = optimizer.state()
+          assert.equal(await state['accumulated']!.item(), i % 3)
+          optimizer = make()
+          optimizer.loadState(state, parameters)
+        }
+      }
+      return Promise.all(parameters.map((p) => p.data()))
+    }
+    assert.deepEqual(await run(true), await run(false))
+  })
+
+  it('forgets what it had accumulated where another state is loaded', async () => {
+    const [p, optimizer] = [nt.requireGradient(nt.ones([])), new optim.SGD({ learningRate: 1 })]
+    optimizer.accumulate(p.mul(100), [p])
+    optimizer.loadState({ steps: nt.tensor(7) }, [p])
+    optimizer.minimize(p.mul(1), [p])
+    assert.equal(await p.item(), 0)
+    assert.equal(await optimizer.steps(), 8)
+  })
+
+  it('names the state by the place in the model, whatever was frozen when', async () => {
+    const [first, second] = [nt.requireGradient(nt.zeros([2])), nt.requireGradient(nt.zeros([2]))]
+    const make = () => new optim.SGD({ learningRate: 1, momentum: 0.5 })
+    const one = make()
+    const gradient = (...values: number[]) => values.map((value) => nt.full([2], value))
+    nt.requireGradient(first, false)
+    one.step(gradient(2), [first, second])
+    assert.deepEqual(Object.keys(one.state()), ['steps', '1.velocity'])
+    const other = make()
+    other.loadState(one.state(), [first, second])
+    nt.requireGradient(first)
+    for (const optimizer of [one, other]) optimizer.step(gradient(1, 2), [first, second])
+    assert.deepEqual(Object.keys(one.state()).sort(), ['0.velocity', '1.velocity', 'steps'])
+    for (const [name, tensor] of Object.entries(one.state())) {
+      assert.deepEqual(await other.state()[name]!.data(), await tensor.data(), name)
+    }
+    assert.throws(() => make().loadState({ steps: nt.tensor(1) }, [first, second]), /a tensor '0.velocity'/)
+  })
+
+  it('tells its class and options as data', () => {
+    const rate = optim.warmup(optim.cosine(0.5, { steps: 100 }), { steps: 10 })
+    const sgd = new optim.SGD({ learningRate: rate, momentum: 0.9, decay: 'weights', clipNorm: 2 })
+    const cosine = { kind: 'cosine', rate: 0.5, steps: 100, to: 0, warmup: 5 }
+    assert.deepEqual(JSON.parse(JSON.stringify(sgd.describe())), {
+      kind: 'SGD',
+      learningRate: { kind: 'warmup', schedule: cosine, steps: 10, from: 0 },
+      momentum: 0.9,
+      nesterov: false,
+      weightDecay: 0,
+      decay: 'weights',
+      clipNorm: 2
+    })
+    assert.deepEqual(new optim.AdamW({ betas: [0.8, 0.9] }).describe(), {
+      kind: 'AdamW',
+      learningRate: 0.001,
+      betas: [0.8, 0.9],
+      epsilon: 1e-8,
+      weightDecay: 0.01,
+      decay: 'all'
+    })
   })
 
   it('updates half-precision parameters with a state in float32', async () => {
@@ -148,6 +256,16 @@ describe('optimizers', () => {
     ['a negative momentum', () => new optim.SGD({ momentum: -0.1 }), /momentum to be .*got -0.1/],
     ['nesterov without momentum', () => new optim.SGD({ nesterov: true }), /momentum above 0 with nesterov, got 0/],
     ['a decay that is none', () => new optim.SGD({ weightDecay: Infinity }), /weightDecay to be .*got Infinity/],
+    [
+      'a decay of something else',
+      () => new optim.SGD({ decay: 'bias' as never }),
+      /a decay|decay of 'all', 'weights'.*got 'bias'/
+    ],
+    [
+      'no loss to accumulate',
+      () => new optim.SGD().accumulate(3 as never, [p()]),
+      /^accumulate: expected a loss that is a tensor/
+    ],
     ['a norm of 0', () => new optim.SGD({ clipNorm: 0 }), /clipNorm to be above 0, got 0/],
     ['one beta', () => new optim.Adam({ betas: [0.9] as never }), /betas to be two numbers, got \[0.9\]/],
     ['a beta of 1', () => new optim.Adam({ betas: [0.9, 1] }), /betas\[1\] to be a number in \[0, 1\), got 1/],
@@ -256,6 +374,17 @@ describe('schedules', () => {
     near(await nt.stack(steps.map((t) => schedule.tensor(nt.tensor(t)))).data(), wanted, 1e-6, 'rates from tensors')
     assert.equal(optim.cosine(1, { steps: 19 }).at(0), 1)
     assert.equal(optim.cosine(1, { steps: 100, warmup: 0 }).at(0), 1)
+  })
+
+  it('tell themselves as data', () => {
+    const told = (schedule: optim.Schedule) => schedule.describe()
+    assert.deepEqual(told(optim.linear(0.5, { steps: 9 })), { kind: 'linear', rate: 0.5, steps: 9, to: 0 })
+    assert.deepEqual(told(optim.step(0.5, { every: 3 })), { kind: 'step', rate: 0.5, every: 3, factor: 0.1 })
+    const { kind, steps, warmup } = told(optim.oneCycle(0.5, { steps: 9 }))
+    assert.deepEqual([kind, steps, warmup], ['oneCycle', 9, 0.3])
+    const constant = { kind: 'constant', rate: 0.25 }
+    assert.deepEqual(told(optim.warmup(0.25, { steps: 4 })), { kind: 'warmup', schedule: constant, steps: 4, from: 0 })
+    assert.deepEqual(told(new optim.Schedule((t) => t)), { kind: 'custom' })
   })
 
   it('stay at their end', () => {
