@@ -59,6 +59,16 @@ describe('layers', () => {
     }
   })
 
+  // dist/ has the library beside the command, not in it.
+  it('cli: uses of the library only what is public', () => {
+    for (const file of filesIn('lib/cli', ['.ts'])) {
+      for (const target of imports(file, /(?:from|import\() ?'(\.[^']+)'/g)) {
+        const path = relative(root, resolve(root, dirname(file), target))
+        assert.ok(path.startsWith('lib/cli/') || path === 'lib/index.js', `${file} imports ${path}`)
+      }
+    }
+  })
+
   it('lib: one file loads the addon', () => {
     const loaders = filesIn('lib', ['.ts']).filter((file) =>
       readFileSync(join(root, file), 'utf8').includes('node-gyp-build')

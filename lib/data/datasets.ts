@@ -35,3 +35,7 @@ export const cifar10 = (): Promise<DatasetParts> => load('datasets.cifar10', CIF
 
 export { birds } from './birds.js'
 export type { BirdsOptions } from './birds.js'
+export { cacheFolder } from './cache.js'
+export { fetch, list } from './catalogue.js'
+export type { DatasetInfo } from './catalogue.js'
+export { isPhoto } from './photo.js'

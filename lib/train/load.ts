@@ -29,11 +29,10 @@ export interface LoadRunOptions {
  * where the network has a class of its own and `network` isn't given.
  */
 export async function load(folder: string, options: LoadRunOptions = {}): Promise<Predictor> {
-  if (typeof folder !== 'string') throw expected('load', 'the path of a run folder', quoted(folder))
   const { network: given, weights = 'last' } = checkOptions('load', options, ['network', 'weights'])
   if (given !== undefined && !(given instanceof Module)) throw expected('load', 'a module as network', quoted(given))
   checkWord('load', 'weights', weights, ['last', 'best'] as const)
-  const config = await readRunConfig('load', folder)
+  const config = await readRunConfig(folder, 'load')
   const network = given ?? networkOf(config, folder)
   await loadCheckpoint(network, folder, weights)
   return new Predictor(folder, config, network.eval())

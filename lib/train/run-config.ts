@@ -50,7 +50,8 @@ export const configPath = (folder: string): string => join(folder, 'config.json'
  * where a field is missing or not what it should be. Fields of other names are left alone.
  * @param op the function that errors name
  */
-export async function readRunConfig(op: string, folder: string): Promise<RunConfig> {
+export async function readRunConfig(folder: string, op = 'readRunConfig'): Promise<RunConfig> {
+  if (typeof folder !== 'string') throw expected(op, 'the path of a run folder', quoted(folder))
   const path = configPath(folder)
   const text = await readText(op, folder, path)
   const members = parseObject(op, text, path)

@@ -1,52 +1,25 @@
 // A run folder that is read: by hand in the form that fit writes, and in every form it must refuse.
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import * as nt from '../../lib/index.js'
 import { load, nn, type Tensor } from '../../lib/index.js'
+import {
+  CLASSES,
+  colourNetwork,
+  config,
+  identity,
+  LAYOUT,
+  state,
+  writeRun as writeRunAt
+} from '../support/run-folder.js'
 import { temporaryFolder } from '../support/temporary.js'
-
-const LAYOUT = { 'layout.convolution': 'OHWI', 'layout.linear': 'out,in' }
-const CLASSES = ['red', 'green', 'blue']
-
-/** Takes the mean of each channel for the class's logit. */
-const network = () => new nn.Sequential(new nn.GlobalAvgPool2d(), new nn.Linear(3, { inputs: 3 }))
-const identity = (by = 1) => nt.tensor([by, 0, 0, 0, by, 0, 0, 0, by], [3, 3])
-const state = (prefix: string, by = 1) => ({ [`${prefix}1.weight`]: identity(by), [`${prefix}1.bias`]: nt.zeros([3]) })
-
-const config = {
-  format: 1,
-  needletail: '0.1.0',
-  name: 'colours',
-  network: nn.toConfig(network()) as object | null,
-  networkClass: 'Sequential',
-  inputShape: [4, 6, 3],
-  classes: CLASSES,
-  positive: 'red' as string | null,
-  normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as object | null,
-  training: { epochs: 3, optimizer: { kind: 'Adam' } },
-  recipe: null as object | null
-}
 
 describe('load and predict', () => {
   const path = temporaryFolder()
 
-  async function writeRun(
-    name: string,
-    changes: object = {},
-    last: nt.io.Safetensors['tensors'] | object = state('network.')
-  ) {
-    const folder = path(name)
-    mkdirSync(join(folder, 'checkpoints'), { recursive: true })
-    writeFileSync(
-      join(folder, 'config.json'),
-      typeof changes === 'string' ? changes : JSON.stringify({ ...config, ...changes })
-    )
-    const file = join(folder, 'checkpoints/last.safetensors')
-    await nt.io.writeSafetensors(file, last as Record<string, Tensor<nt.DType>>, LAYOUT)
-    return folder
-  }
+  const writeRun = (name: string, ...content: [changes?: object | string, last?: Record<string, Tensor<nt.DType>>]) =>
+    writeRunAt(path(name), ...content)
 
   /** A photo of one colour. */
   const plain = (red: number, green: number, blue: number, width = 60, height = 40) =>
@@ -278,13 +251,13 @@ describe('load and predict', () => {
     ]
     for (const [what, changes, message] of cases) {
       it(what, async () => {
-        await rejects(load(await writeRun(what, changes as object)), message)
+        await rejects(load(await writeRun(what, changes)), message)
       })
     }
 
     it('members named __proto__ change nothing', async () => {
       const text = JSON.stringify(config).replace('"training":{', '"training":{"__proto__":{"polluted":true},')
-      const run = await load(await writeRun('proto', text as unknown as object))
+      const run = await load(await writeRun('proto', text))
       strictEqual(({} as { polluted?: boolean }).polluted, undefined)
       ok(run)
     })
@@ -313,7 +286,7 @@ describe('load and predict', () => {
 
     it('weights that do not fit', async () => {
       const folder = await writeRun('unfit', {}, { 'network.1.weight': nt.zeros([3, 4]) })
-      const given = network()
+      const given = colourNetwork()
       const before = await given.parameters()[0]!.data()
       await rejects(
         load(folder, { network: given }),

@@ -1,0 +1,44 @@
+// What the sets that are fetched by name are, and whether they are on this machine.
+import { join } from 'node:path'
+import { checkWord } from '../errors.js'
+import { cacheFolder, exists } from './cache.js'
+import { CIFAR10, loadSet, MNIST, type SetOrigin } from './sets.js'
+
+/** A set that is fetched by name. */
+export interface DatasetInfo {
+  /** The function in `datasets` that gives it. */
+  name: string
+  /** [height, width, channels] of one picture. */
+  shape: readonly [number, number, number]
+  classes: readonly string[]
+  /** Pictures in each part. */
+  train: number
+  test: number
+  /** Whether it is on this machine. */
+  cached: boolean
+  /** Where it is kept. */
+  folder: string
+}
+
+const ORIGINS: ReadonlyMap<string, SetOrigin> = new Map(
+  Object.entries({ mnist: MNIST, cifar10: CIFAR10, birds: CIFAR10 })
+)
+const BIRDS = ['other', 'bird']
+
+/** The sets that can be fetched by name, and which of them are in the cache folder. */
+export function list(): Promise<DatasetInfo[]> {
+  return Promise.all(
+    [...ORIGINS].map(async ([name, origin]) => {
+      const { shape, train, test } = origin
+      const folder = join(cacheFolder(), origin.name)
+      const classes = name === 'birds' ? BIRDS : origin.classes
+      return { name, shape, classes, train, test, cached: await exists(folder), folder }
+    })
+  )
+}
+
+/** Fetches a set into the cache folder, unless it is there: what needs it later needs no network. */
+export async function fetch(name: string): Promise<void> {
+  checkWord('datasets.fetch', 'a name', name, [...ORIGINS.keys()])
+  await loadSet('datasets.fetch', ORIGINS.get(name)!)
+}
