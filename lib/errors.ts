@@ -74,7 +74,7 @@ export function checkOptions<O extends object>(op: string, options: O | undefine
 export function didYouMean(word: string, words: readonly string[]): string {
   if (words.length === 0) return ''
   const near = closest(word, words)
-  return distance(word.toLowerCase(), near.toLowerCase()) <= Math.max(2, word.length / 3)
+  return distance(word.toLowerCase(), near.toLowerCase()) <= Math.max(2, 0.45 * word.length)
     ? `Did you mean '${near}'?`
     : ''
 }

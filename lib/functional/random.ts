@@ -15,8 +15,8 @@ export interface RandomOptions<D extends DType> {
 
 let state: Tensor<'int64'> | undefined
 
-// The seed and the number of the next block of random bits.
-function generator(): Tensor<'int64'> {
+/** @internal The default generator's state, int64 [2]: the seed and the number of the next block of random bits. */
+export function generatorState(): Tensor<'int64'> {
   state ??= keep(
     tensor(new BigInt64Array([BigInt(Math.floor(Math.random() * largestSeed)), 0n]), [2]) as Tensor<'int64'>
   )
@@ -41,7 +41,7 @@ function draw(
   const sizes = checkShape(op, shape)
   const kind = distributions[distribution]
   const code = dtypeCode(op, dtype)
-  if (seed === undefined) return call('random', [generator()], [kind, 0, 0, a, b, code, ...sizes])
+  if (seed === undefined) return call('random', [generatorState()], [kind, 0, 0, a, b, code, ...sizes])
   checkInteger(op, 'a seed that is a whole number in [0, 2^53)', seed, 0, largestSeed)
   return call('random', [], [kind, 1, seed as number, a, b, code, ...sizes])
 }
@@ -50,7 +50,7 @@ function draw(
 export function seed(value: number): void {
   checkInteger('random.seed', 'a whole number in [0, 2^53)', value, 0, largestSeed)
   const bytes = new Uint8Array(new BigInt64Array([BigInt(value), 0n]).buffer)
-  writeBytes(generator(), bytes)
+  writeBytes(generatorState(), bytes)
 }
 
 /** Numbers spread evenly over [low, high), which is [0, 1) unless given; multiples of (high - low) / 2^24. */

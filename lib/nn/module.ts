@@ -52,6 +52,24 @@ export abstract class Module<Output = Tensor> {
   }
 
   /**
+   * Runs `f` with this module and all in it in the mode for use, then puts each back in the mode it was in, whatever `f`
+   * does.
+   */
+  async inUse<T>(f: () => T | Promise<T>): Promise<T> {
+    const modes = this.#modes()
+    this.eval()
+    try {
+      return await f()
+    } finally {
+      for (const [module, training] of modes) module.#training = training
+    }
+  }
+
+  #modes(): Map<Module<unknown>, boolean> {
+    return new Map(this.modules().map((module) => [module, module.#training]))
+  }
+
+  /**
    * Stops training of all parameters in this module: they collect no gradient and optimizers leave them alone. Batch norm
    * still follows its statistics while in training mode; `eval` stops that too.
    */
@@ -120,7 +138,7 @@ export abstract class Module<Output = Tensor> {
    * batch axis, e.g. [1, 32, 32, 3]) through `forward` in the mode for use.
    */
   build(inputShape: readonly number[], options: { dtype?: DType | undefined } = {}): this {
-    const modes = new Map(this.modules().map((module) => [module, module.#training]))
+    const modes = this.#modes()
     this.eval()
     try {
       tidy(() => noGrad(() => void this.forward(zeros(inputShape, { dtype: options.dtype ?? 'float32' }))))

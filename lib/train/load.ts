@@ -42,6 +42,9 @@ export async function load(folder: string, options: LoadRunOptions = {}): Promis
 export const checkpointPath = (folder: string, weights: WeightsOf): string =>
   join(folder, 'checkpoints', `${weights}.safetensors`)
 
+/** Where a checkpoint has the moving average of the weights. */
+const AVERAGE = 'average.weights.'
+
 /** Puts a run's weights into `network`: their average where the run kept one. All fit, or nothing is changed. */
 export async function loadCheckpoint(network: Module, folder: string, weights: WeightsOf): Promise<void> {
   const path = checkpointPath(folder, weights)
@@ -54,7 +57,7 @@ export async function loadCheckpoint(network: Module, folder: string, weights: W
     throw expected('load', `weights at ${path}`, 'none', hint)
   })
   const names = [...file.tensors.keys()]
-  const prefix = names.some((name) => name.startsWith('average.')) ? 'average.' : 'network.'
+  const prefix = names.some((name) => name.startsWith(AVERAGE)) ? AVERAGE : 'network.'
   takeWeights(network, file, path, prefix)
   // What the optimizer kept is of no use here.
   for (const [name, tensor] of file.tensors) if (!name.startsWith(prefix)) tensor.dispose()

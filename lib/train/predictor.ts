@@ -1,14 +1,15 @@
 // A trained network that is asked about photos.
 import { noGrad } from '../autograd.js'
-import type { Statistics } from '../data/dataset.js'
+import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { readPhoto, resizePixels } from '../data/photo.js'
-import { expected, quoted } from '../errors.js'
+import { checkOptions, expected, quoted } from '../errors.js'
 import { batchImages } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { concat } from '../functional/shape.js'
 import { softmax } from '../functional/softmax.js'
 import type { Module } from '../nn/module.js'
 import { Tensor, tidy, type DType } from '../tensor.js'
+import { evaluate, type Evaluation, type EvaluateOptions } from './evaluate.js'
 import type { RunConfig } from './run-config.js'
 
 /**
@@ -68,6 +69,19 @@ export class Predictor {
       predictions.push(...(await this.#judge((photos as Photo[]).slice(start, start + CHUNK))))
     }
     return predictions
+  }
+
+  /** How good the network is on a set of pictures of its size and classes. */
+  evaluate(dataset: ImageDataset, options: Pick<EvaluateOptions, 'positive' | 'batchSize'> = {}): Promise<Evaluation> {
+    if (dataset instanceof ImageDataset) this.#checkFits(dataset)
+    const { positive = this.positive, batchSize } = checkOptions('evaluate', options, ['positive', 'batchSize'])
+    return evaluate(this.network, dataset, { normalize: this.normalize ?? false, positive, batchSize })
+  }
+
+  #checkFits({ classes, shape }: ImageDataset): void {
+    const text = (names: readonly string[], size: readonly number[]) => `${names.join(', ')} as [${size.join(', ')}]`
+    const [wanted, got] = [text(this.classes, this.inputShape), text(classes, shape)]
+    if (wanted !== got) throw expected('evaluate', `pictures of ${wanted}`, got)
   }
 
   async #judge(photos: Photo[]): Promise<Prediction[]> {

@@ -149,7 +149,7 @@ describe('load and predict', () => {
     const folder = await writeRun(
       'averaged',
       {},
-      { ...state('network.', -1), ...state('average.'), 'optimizer.step': nt.ones([1]) }
+      { ...state('network.', -1), ...state('average.weights.'), 'optimizer.step': nt.ones([1]) }
     )
     const { label } = await (await load(folder)).predict(await plain(255, 0, 0).png().toBuffer())
     strictEqual(label, 'red')

@@ -1,0 +1,138 @@
+// How good a network is on a labelled set: counted on the device in one pass, read once.
+import { noGrad } from '../autograd.js'
+import { compile } from '../compile.js'
+import { DataLoader } from '../data/loader.js'
+import { ImageDataset, type Statistics } from '../data/dataset.js'
+import { checkInteger, checkOptions, checkWord, describe, expected } from '../errors.js'
+import { crossEntropy } from '../losses.js'
+import { Confusion, Mean, Scores } from '../metrics/index.js'
+import { Module } from '../nn/module.js'
+import type { Tensor } from '../tensor.js'
+import { readMetric, type MetricName } from './metric-names.js'
+
+export interface EvaluateOptions {
+  /** The statistics that the network's training was normalised with; `true`: the set's own; false unless given. */
+  normalize?: boolean | Statistics | undefined
+  /** The class that precision, recall, F1 and the curves are about; of two classes the second unless given. */
+  positive?: string | undefined
+  /** Pictures in a batch; 250 unless given. The figures don't depend on it. */
+  batchSize?: number | undefined
+  /** The loss of the network's outputs and the labels, a scalar; cross-entropy unless given. */
+  loss?: ((outputs: Tensor, labels: Tensor<'int32'>) => Tensor) | undefined
+}
+
+/** What an evaluation found. */
+export interface Evaluation {
+  /** The number of pictures. */
+  pictures: number
+  /** The mean over the pictures. */
+  loss: number
+  accuracy: number
+  /** Of the positive class; without one the mean over the classes. So are recall and f1. */
+  precision: number
+  recall: number
+  f1: number
+  confusion: Confusion
+  /** The probabilities of the positive class, for curves: `scores.recallAt({ precision: 0.97 })`; undefined without one. */
+  scores: Scores | undefined
+}
+
+/**
+ * Passes a set through the network in the mode for use (its modules are then put back in their own modes) and counts:
+ *
+ *     const { accuracy, recall, confusion } = await nt.evaluate(network, test, { normalize: train.statistics })
+ */
+export async function evaluate(
+  network: Module,
+  dataset: ImageDataset,
+  options: EvaluateOptions = {}
+): Promise<Evaluation> {
+  const op = 'evaluate'
+  if (!(network instanceof Module)) throw expected(op, 'a network: a Module', describe(network))
+  if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', describe(dataset))
+  if (dataset.length === 0) throw expected(op, 'a set with pictures', 'an empty one')
+  checkOptions(op, options, ['normalize', 'positive', 'batchSize', 'loss'])
+  if (options.positive !== undefined) checkWord(op, 'positive as a class', options.positive, dataset.classes)
+  if (options.batchSize !== undefined) checkInteger(op, 'batchSize as a whole number from 1', options.batchSize, 1)
+  if (options.loss !== undefined && typeof options.loss !== 'function') {
+    throw expected(op, 'loss to be a function of outputs and labels', describe(options.loss))
+  }
+  return new Evaluator(network, dataset, options).run()
+}
+
+/** An evaluation that is done again and again, compiled once. */
+export class Evaluator {
+  readonly #network: Module
+  readonly #dataset: ImageDataset
+  readonly #loader: DataLoader
+  readonly #positive: number | undefined
+  readonly #pass: (images: Tensor, labels: Tensor<'int32'>) => Passed
+
+  constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions) {
+    const { normalize = false, batchSize = 250, loss = crossEntropy } = options
+    const { classes } = dataset
+    this.#network = network
+    this.#dataset = dataset
+    this.#loader = new DataLoader(dataset, { batchSize, normalize })
+    const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
+    this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
+    const column = this.#positive
+    this.#pass = compile((images: Tensor, labels: Tensor<'int32'>): Passed => {
+      const outputs = network.forward(images)
+      checkOutputs('evaluate', outputs, images.shape[0]!, classes)
+      const probability = column === undefined ? undefined : outputs.softmax(1).get(null, column)
+      return { loss: loss(outputs, labels), predictions: outputs.argmax(1), probability }
+    })
+  }
+
+  async run(): Promise<Evaluation> {
+    const positive = this.#positive === undefined ? {} : { positive: this.#positive }
+    const confusion = new Confusion(this.#dataset.classes, positive)
+    const scores = this.#positive === undefined ? undefined : new Scores()
+    const mean = new Mean()
+    await this.#network.inUse(async () => {
+      for await (const { images, labels } of this.#loader) {
+        const { loss, predictions, probability } = noGrad(() => this.#pass(images, labels))
+        mean.update(loss, labels.size)
+        confusion.update(predictions, labels)
+        if (probability) scores!.update(probability, labels.equal(this.#positive!))
+        for (const tensor of [loss, predictions, probability, images]) tensor?.dispose()
+      }
+    })
+    return {
+      pictures: this.#dataset.length,
+      loss: await mean.value(),
+      accuracy: await confusion.accuracy(),
+      precision: await confusion.precision(),
+      recall: await confusion.recall(),
+      f1: await confusion.f1(),
+      confusion,
+      scores
+    }
+  }
+
+  /** The figures of an evaluation by name: the loss and the metrics asked for. */
+  static async figures(evaluation: Evaluation, metrics: readonly MetricName[]): Promise<Record<string, number>> {
+    const figures: Record<string, number> = { loss: evaluation.loss }
+    for (const name of metrics) figures[name] = await readMetric(name, evaluation.confusion, evaluation.scores)
+    return figures
+  }
+}
+
+type Passed = {
+  loss: Tensor
+  predictions: Tensor<'int32'>
+  probability: Tensor | undefined
+}
+
+/** A network that doesn't fit its labels is told at the first batch, in the words of who wrote it. */
+export function checkOutputs(op: string, outputs: Tensor, batch: number, classes: readonly string[]): void {
+  if (outputs.rank === 2 && outputs.shape[0] === batch && outputs.shape[1] === classes.length) return
+  const names = classes.length > 5 ? `${classes.slice(0, 5).join(', ')}, …` : classes.join(', ')
+  throw expected(
+    op,
+    `outputs [${batch}, ${classes.length}], one for each class (${names})`,
+    `[${outputs.shape.join(', ')}]`,
+    `End the network with nn.Linear(${classes.length}).`
+  )
+}

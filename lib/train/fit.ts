@@ -1,0 +1,215 @@
+// The training loop.
+import { join } from 'node:path'
+import type { ImageDataset } from '../data/dataset.js'
+import { exists } from '../data/cache.js'
+import { expected } from '../errors.js'
+import type { Module } from '../nn/module.js'
+import type { EpochFigures } from './callbacks.js'
+import { readCheckpoint, type Position } from './checkpoint.js'
+import { environment } from '../environment.js'
+import { Evaluator } from './evaluate.js'
+import { Interruption } from './interruption.js'
+import { isOfConfusion } from './metric-names.js'
+import { checkFit, type FitOptions, type Plan } from './options.js'
+import { Best } from './best.js'
+import { duration, figureTexts, Progress } from './progress.js'
+import { checkSameConfig, configOf, FILES, newFolder, Run, writeJson } from './run.js'
+import { Session } from './session.js'
+import { MetricsTable, TIME_COLUMNS } from './table.js'
+
+/**
+ * Trains a network on labelled pictures and gives the run: a folder `runs/<name>-001` with the configuration, the metrics of
+ * each epoch, the confusion matrix of the validation set, and the last and the best weights.
+ *
+ *     const run = await nt.fit(network, train, { validation: test, normalize: true, epochs: 20, name: 'birds' })
+ *     const { accuracy, recall } = await run.evaluate(test)
+ *
+ * Ctrl-C and SIGTERM finish the batch, save, and say how to go on; a second one quits at once. The same seed gives the same
+ * run to the bit on the same type of processor, number of threads and library versions, however often it was interrupted.
+ * Afterwards the network holds the last weights, or with `averageWeights` their average.
+ */
+export async function fit(network: Module, train: ImageDataset, options: FitOptions = {}): Promise<Run> {
+  const plan = checkFit(network, train, options)
+  const config = configOf(plan)
+  if (plan.resume !== undefined) await checkSameConfig(plan.resume, config)
+  const folder = plan.resume ?? (await newFolder(plan.runs, plan.name))
+  await writeJson(join(folder, FILES.config), config)
+  await writeJson(join(folder, FILES.environment), { ...environment(), started: new Date().toISOString() })
+
+  const session = new Session(plan)
+  const position = await restore(folder, session, network)
+  const training = new Training(plan, folder, session, position)
+  await training.open()
+  await training.run()
+  session.finish()
+  return training.result
+}
+
+/** Where the training stands: at its last checkpoint, or at the beginning. */
+async function restore(folder: string, session: Session, network: Module): Promise<Position> {
+  const path = join(folder, FILES.last)
+  if (await exists(path)) {
+    const checkpoint = await readCheckpoint(path)
+    session.restore(checkpoint)
+    return checkpoint.position
+  }
+  const position = { epoch: 0, batch: 0, bestEpoch: 0, bestValue: NaN }
+  // What is yet to be made follows from the seed; what is there would be lost if the process were killed in the first epoch.
+  if (network.built) await session.save(path, position)
+  return position
+}
+
+class Training {
+  readonly result: Run
+  readonly #plan: Plan
+  readonly #folder: string
+  readonly #session: Session
+  readonly #position: Position
+  readonly #progress: Progress
+  readonly #best: Best
+  readonly #evaluator: Evaluator | undefined
+  #table!: MetricsTable
+
+  constructor(plan: Plan, folder: string, session: Session, position: Position) {
+    this.#plan = plan
+    this.#folder = folder
+    this.#session = session
+    this.#position = position
+    this.#progress = new Progress(plan.progress)
+    this.#best = new Best(plan.monitor, position, plan.earlyStopping)
+    this.result = new Run(folder, plan.network)
+    const { network, validation, normalize = false, positive, loss } = plan
+    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss })
+  }
+
+  async open(): Promise<void> {
+    const { train, validation, metrics, epochs } = this.#plan
+    const { epoch, batch } = this.#position
+    const columns = [
+      'epoch',
+      'loss',
+      ...metrics.filter(isOfConfusion),
+      'learningRate',
+      ...(validation ? ['loss', ...metrics].map((name) => `validation.${name}`) : []),
+      ...TIME_COLUMNS
+    ]
+    this.#table = await MetricsTable.open(join(this.#folder, FILES.metrics), columns, epoch)
+    const pictures = `${count(train.length)} pictures${validation ? `, watched on ${count(validation.length)} others` : ''}`
+    const from = epoch + batch > 0 ? `, from epoch ${epoch + 1}${batch > 0 ? `, batch ${batch + 1}` : ''} on` : ''
+    this.#progress.line(`${this.#folder}: training on ${pictures}, ${epochs} epochs${from}`)
+  }
+
+  async run(): Promise<void> {
+    using interruption = new Interruption(this.#plan.signal, (signal) => {
+      this.#progress.line(`${signal}: finishing the batch. Once more quits without saving.`)
+    })
+    await this.#call((callbacks) => callbacks.onStart?.(this.result))
+    let goesOn = !this.#best.isWaitedFor
+    while (goesOn && this.#position.epoch < this.#plan.epochs) goesOn = await this.#epoch(interruption)
+    await this.#call((callbacks) => callbacks.onEnd?.(this.result))
+  }
+
+  /** One pass. The answer: whether training goes on. */
+  async #epoch(interruption: Interruption): Promise<boolean> {
+    const { batches } = this.#session
+    const start = performance.now()
+    const first = this.#position.batch
+    if (first === 0) this.#session.resetFigures()
+    for await (const batch of batches) {
+      const number = ++this.#position.batch
+      const isStep = number % this.#plan.accumulate === 0 || number === batches.length
+      const loss = this.#session.step(batch, isStep)
+      for (const tensor of [batch.images, batch.labels, batch.fine]) tensor?.dispose()
+      const at = { epoch: this.#position.epoch + 1, batch: number, loss }
+      await this.#call((callbacks) => callbacks.onBatchEnd?.(at))
+      if (this.#progress.due) await this.#draw(start, first)
+      if (interruption.wanted) await this.#interrupt(interruption)
+      else if (this.#plan.saveEvery && number % this.#plan.saveEvery === 0) await this.#save()
+    }
+    return this.#endEpoch(start, first)
+  }
+
+  async #endEpoch(start: number, first: number): Promise<boolean> {
+    const { optimizer, batchSize } = this.#plan
+    const done = (this.#session.batches.length - first) * batchSize
+    const own = await this.#session.figures()
+    const seconds = (performance.now() - start) / 1000
+    const epoch = this.#position.epoch + 1
+    if (!Number.isFinite(own['loss'])) {
+      const hint = `Lower the learning rate, or clip gradients. ${this.#folder} has the epoch before.`
+      throw expected('fit', 'a finite loss', `${own['loss']} in epoch ${epoch}`, hint)
+    }
+    const learningRate = await optimizer.currentLearningRate()
+    const watched = await this.#validate(epoch)
+    const figures: EpochFigures = { ...own, ...watched }
+    Object.assign(this.#position, { epoch, batch: 0 })
+    const total = (performance.now() - start) / 1000
+    await this.#table.add({ epoch, ...figures, learningRate, seconds: total, imagesPerSecond: done / seconds })
+    if (watched && this.#best.take(epoch, watched)) {
+      await this.#session.saveWeights(join(this.#folder, FILES.best), this.#position)
+    }
+    await this.#save()
+    const title = `epoch ${epoch}/${this.#plan.epochs}`
+    const speed = `${count(Math.round(done / seconds))} images/s  ${duration(total)}`
+    this.#progress.line([title, ...figureTexts(figures), speed].join('  '))
+    const answers = await this.#call((callbacks) => callbacks.onEpochEnd?.(epoch, figures))
+    if (this.#best.isWaitedFor) {
+      this.#progress.line(`stopped early: the best ${this.#plan.monitor} was that of epoch ${this.#position.bestEpoch}`)
+      return false
+    }
+    return !answers.includes(false)
+  }
+
+  /** The figures of the validation set; its confusion matrix goes into the run folder. */
+  async #validate(epoch: number): Promise<Record<string, number> | undefined> {
+    if (!this.#evaluator) return undefined
+    const evaluation = await this.#session.withFinalWeights(() => this.#evaluator!.run())
+    const { metrics, monitor, positive } = this.#plan
+    const watched = monitor === 'loss' ? metrics : [...new Set([...metrics, monitor])]
+    const figures = await Evaluator.figures(evaluation, watched)
+    const { pictures, confusion } = evaluation
+    const matrix = await confusion.matrix()
+    const content = { epoch, pictures, classes: confusion.classes, positive: positive ?? null, matrix, ...figures }
+    await writeJson(join(this.#folder, FILES.confusion), content)
+    return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`validation.${name}`, value]))
+  }
+
+  async #interrupt(interruption: Interruption): Promise<void> {
+    await this.#save()
+    const { recipe } = this.#plan
+    const { epoch, batch } = this.#position
+    const how = recipe ? `needletail train --resume ${this.#folder}` : `fit(…, { resume: '${this.#folder}' })`
+    this.#progress.line(`saved after batch ${batch} of epoch ${epoch + 1}. To go on: ${how}`)
+    interruption.conclude()
+    throw expected('fit', 'to train to the end', 'an interruption', `To go on: ${how}`) // where others handle the signal
+  }
+
+  #save(): Promise<void> {
+    return this.#session.save(join(this.#folder, FILES.last), this.#position)
+  }
+
+  async #draw(start: number, first: number): Promise<void> {
+    const { batches } = this.#session
+    const { epoch, batch } = this.#position
+    const { epochs, batchSize } = this.#plan
+    const perSecond = (batch - first) / ((performance.now() - start) / 1000)
+    const left = batches.length - batch + batches.length * (epochs - epoch - 1)
+    this.#progress.draw({
+      title: `epoch ${epoch + 1}/${epochs}`,
+      done: batch,
+      total: batches.length,
+      figures: await this.#session.figures(),
+      rate: perSecond * batchSize,
+      unit: 'images',
+      secondsLeft: left / perSecond
+    })
+  }
+
+  async #call<T>(hook: (callbacks: Plan['callbacks'][number]) => T | Promise<T>): Promise<Awaited<T>[]> {
+    const answers: Awaited<T>[] = []
+    for (const callbacks of this.#plan.callbacks) answers.push(await hook(callbacks))
+    return answers
+  }
+}
+
+const count = (value: number): string => value.toLocaleString('en')

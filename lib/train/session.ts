@@ -1,0 +1,144 @@
+// What is trained and everything that changes with it: network, optimizer, average, generator, and the figures of the epoch.
+// All of it is tensors, so that a step is one replayed call and a checkpoint holds all that the next step depends on.
+import { compile } from '../compile.js'
+import { DataLoader } from '../data/loader.js'
+import type { Batch } from '../data/dataset.js'
+import { tensor } from '../functional/creation.js'
+import { gather } from '../functional/indexing.js'
+import { generatorState, seed } from '../functional/random.js'
+import { assign } from '../functional/shape.js'
+import { crossEntropy } from '../losses.js'
+import { Confusion, Mean } from '../metrics/index.js'
+import { takeWeights } from '../nn/weights.js'
+import { WeightAverage } from '../optim/index.js'
+import { keep, type DType, type Tensor } from '../tensor.js'
+import { groupOf, writeCheckpoint, type Checkpoint, type Position } from './checkpoint.js'
+import { checkOutputs } from './evaluate.js'
+import { isOfConfusion, readMetric } from './metric-names.js'
+import type { Plan } from './options.js'
+
+export class Session {
+  readonly batches: DataLoader
+  readonly #plan: Plan
+  readonly #average: WeightAverage | undefined
+  readonly #loss = new Mean()
+  readonly #confusion: Confusion
+  readonly #step: (batch: Batch, isStep: boolean) => Tensor
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+    const { network, train, batchSize, normalize = false, augment, dropLast } = plan
+    seed(plan.seed)
+    if (!network.training) network.train()
+    this.batches = new DataLoader(train, { batchSize, shuffle: true, seed: plan.seed, normalize, augment, dropLast })
+    const positive = plan.positive === undefined ? {} : { positive: plan.positive }
+    this.#confusion = new Confusion(train.classes, positive)
+    if (plan.averageWeights !== undefined) {
+      if (!network.built) network.build([1, ...train.shape])
+      this.#average = new WeightAverage(network, { decay: plan.averageWeights })
+    }
+    this.#step = this.#compileStep()
+  }
+
+  /** One batch; nothing is waited for. `isStep`: whether its gradients, with those put by before, change the weights. */
+  step(batch: Batch, isStep: boolean): Tensor {
+    return this.#step(batch, isStep)
+  }
+
+  #compileStep(): (batch: Batch, isStep: boolean) => Tensor {
+    const { network, optimizer, train } = this.#plan
+    const lossOf = this.#lossFunction()
+    const groups = train.fine && keep(tensor(Int32Array.from(train.fine.groups)))
+    return compile(({ images, labels, fine }: Batch, isStep: boolean): Tensor => {
+      const outputs = network.forward(images)
+      if (!this.#plan.loss) checkOutputs('fit', outputs, images.shape[0]!, train.fine?.classes ?? train.classes)
+      const loss = lossOf(outputs, fine ?? labels)
+      if (isStep) {
+        optimizer.minimize(loss, network)
+        this.#average?.update()
+      } else optimizer.accumulate(loss, network)
+      this.#loss.update(loss.detach(), labels.size)
+      const predictions = outputs.detach().argmax(1)
+      this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
+      return loss.detach()
+    })
+  }
+
+  #lossFunction(): (outputs: Tensor, labels: Tensor<'int32'>) => Tensor {
+    const { loss, classWeights, labelSmoothing } = this.#plan
+    if (loss) return loss
+    const weights = classWeights && keep(tensor([...classWeights]))
+    return (outputs, labels) => crossEntropy(outputs, labels, { weights, labelSmoothing })
+  }
+
+  /** The figures of the epoch so far. */
+  async figures(): Promise<Record<string, number>> {
+    const figures: Record<string, number> = { loss: await this.#loss.value() }
+    for (const name of this.#plan.metrics) {
+      if (isOfConfusion(name)) figures[name] = await readMetric(name, this.#confusion, undefined)
+    }
+    return figures
+  }
+
+  /** Starts the figures anew. */
+  resetFigures(): void {
+    this.#loss.reset()
+    this.#confusion.reset()
+  }
+
+  /** Runs `f` with the weights that the training is to give: the average where there is one. */
+  async withFinalWeights<T>(f: () => Promise<T>): Promise<T> {
+    this.#average?.swap()
+    try {
+      return await f()
+    } finally {
+      this.#average?.swap()
+    }
+  }
+
+  /** Leaves the network with the weights that the training is to give. */
+  finish(): void {
+    this.#average?.swap()
+  }
+
+  /** Everything, to go on from. */
+  async save(path: string, position: Position): Promise<void> {
+    await writeCheckpoint(
+      path,
+      {
+        ...this.#weights(),
+        optimizer: this.#plan.optimizer.state(),
+        random: { state: generatorState() },
+        loss: this.#loss.state(),
+        confusion: this.#confusion.state()
+      },
+      position
+    )
+  }
+
+  /** The weights alone, to use. */
+  async saveWeights(path: string, position: Position): Promise<void> {
+    await writeCheckpoint(path, this.#weights(), position)
+  }
+
+  #weights(): Record<string, Record<string, Tensor<DType>>> {
+    const { network } = this.#plan
+    const all = [...network.variables('parameter'), ...network.variables('buffer')]
+    return { network: Object.fromEntries(all), ...(this.#average && { average: this.#average.state() }) }
+  }
+
+  /** Takes everything back from a checkpoint. */
+  restore(checkpoint: Checkpoint): void {
+    const { network, optimizer } = this.#plan
+    takeWeights(network, checkpoint.file, checkpoint.path, 'network.')
+    // Before the first step neither has a state.
+    const [steps, average] = ['optimizer', 'average'].map((group) => groupOf(checkpoint, group))
+    if (Object.keys(steps!).length > 0) optimizer.loadState(steps!, network)
+    if (Object.keys(average!).length > 0) this.#average?.loadState(average!)
+    assign(generatorState(), groupOf(checkpoint, 'random')['state']! as Tensor<'int64'>)
+    this.#loss.loadState(groupOf(checkpoint, 'loss'))
+    this.#confusion.loadState(groupOf(checkpoint, 'confusion'))
+    this.batches.epoch = checkpoint.position.epoch
+    this.batches.batch = checkpoint.position.batch
+  }
+}
