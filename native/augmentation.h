@@ -6,7 +6,7 @@
 // 2. Blur: a Gaussian of deviation `sigma`, cut off `blurRadius` pixels from its middle, along rows, then along
 //    columns; pixels outside are those mirrored at the outermost ones, which aren't doubled.
 // 3. Noise: value i of the picture (row by row, channels beside each other) gets normal number i times Batch::noise /
-//    deviation of its channel. Block i / 4 of noiseBlock has four of them: normalPair(words 0, 1), normalPair(2, 3).
+//    deviation of its channel. The block at noiseCounter(index, i / 4) has four: normalPair(words 0, 1), (2, 3).
 // 4. Cutout: rows [cutTop, cutTop + Batch::cutout), columns alike from cutLeft, as far as they exist, become 0.
 #pragma once
 #include <cmath>
@@ -30,15 +30,16 @@ struct Changes {
   int64_t cutTop = 0, cutLeft = 0;
 };
 
-// Block `number` of a picture: decisions are in blocks 0 to 4.
-NEEDLETAIL_DEVICE static inline philox::Block blockOf(const Batch& p, int32_t index, uint64_t number) {
-  return philox::block(static_cast<uint64_t>(p.seed), static_cast<uint32_t>(index) | number << 32,
-                       static_cast<uint64_t>(p.epoch));
+// The low half of the counter of a picture's block `number`; the high half is the epoch, the key is the seed.
+NEEDLETAIL_DEVICE static inline uint64_t counter(int32_t index, uint64_t number) {
+  return static_cast<uint32_t>(index) | number << 32;
+}
+// Decisions are in blocks 0 to 4.
+NEEDLETAIL_DEVICE static inline philox::Block decisions(const Batch& p, int32_t index, uint64_t number) {
+  return philox::block(static_cast<uint64_t>(p.seed), counter(index, number), static_cast<uint64_t>(p.epoch));
 }
 // The i-th block of noise.
-NEEDLETAIL_DEVICE static inline philox::Block noiseBlock(const Batch& p, int32_t index, uint64_t i) {
-  return blockOf(p, index, 16 + i);
-}
+NEEDLETAIL_DEVICE static inline uint64_t noiseCounter(int32_t index, uint64_t i) { return counter(index, 16 + i); }
 
 NEEDLETAIL_DEVICE static inline bool happens(uint32_t word, double probability) {
   return word < static_cast<uint64_t>(std::llround(probability * 0x1p32));
@@ -61,7 +62,7 @@ NEEDLETAIL_DEVICE static inline Changes changesOf(const Batch& p, int32_t index,
   constexpr double kPi = 3.14159265358979323846;
   const double h = static_cast<double>(height), w = static_cast<double>(width);
   Changes r;
-  const philox::Block first = blockOf(p, index, 0), second = blockOf(p, index, 1);
+  const philox::Block first = decisions(p, index, 0), second = decisions(p, index, 1);
   r.flip = happens(first.word[0], p.flip);
   r.flipVertical = happens(first.word[3], p.flipVertical);
   if (happens(second.word[0], p.shiftProbability)) {
@@ -70,7 +71,7 @@ NEEDLETAIL_DEVICE static inline Changes changesOf(const Batch& p, int32_t index,
   }
 
   const bool rotate = happens(second.word[1], p.rotateProbability), scale = happens(second.word[3], p.scaleProbability);
-  const philox::Block third = blockOf(p, index, 2), fourth = blockOf(p, index, 3);
+  const philox::Block third = decisions(p, index, 2), fourth = decisions(p, index, 3);
   const bool crop = happens(third.word[1], p.cropProbability);
   r.exact = !rotate && !scale && !crop;
   if (!r.exact) {
@@ -102,7 +103,7 @@ NEEDLETAIL_DEVICE static inline Changes changesOf(const Batch& p, int32_t index,
   }
 
   if (happens(fourth.word[2], p.blurProbability)) r.sigma = between(fourth.word[3], 0, p.blur);
-  const philox::Block fifth = blockOf(p, index, 4);
+  const philox::Block fifth = decisions(p, index, 4);
   r.noise = happens(fifth.word[0], p.noiseProbability);
   r.cutout = happens(fifth.word[1], p.cutoutProbability);
   r.cutTop = choose(fifth.word[2], height) - p.cutout / 2;

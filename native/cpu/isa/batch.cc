@@ -81,11 +81,14 @@ void batchBlurRow(int64_t n, int64_t radius, const float* weights, const float* 
 
 void batchNoise(const Batch& params, int32_t index, int64_t n, int64_t channels, const float* deviations, float* out) {
   constexpr int kBlocks = 16;
+  const uint64_t key = static_cast<uint64_t>(params.seed), epoch = static_cast<uint64_t>(params.epoch);
   int64_t channel = 0;
   for (int64_t first = 0; first < n; first += 4 * kBlocks) {
+    // Sixteen blocks side by side, word by word, so that the compiler can use vectors.
     uint32_t word[4][kBlocks];
+    const uint64_t low = augmentation::noiseCounter(index, static_cast<uint64_t>(first / 4));
     for (int i = 0; i < kBlocks; i++) {
-      const philox::Block block = augmentation::noiseBlock(params, index, static_cast<uint64_t>(first / 4 + i));
+      const philox::Block block = philox::block(key, low + (static_cast<uint64_t>(i) << 32), epoch);
       for (int j = 0; j < 4; j++) word[j][i] = block.word[j];
     }
     float value[4][kBlocks];
