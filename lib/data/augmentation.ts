@@ -6,8 +6,8 @@ import {
   checkScale,
   FILLS,
   PROBABILITIES,
-  type AugmentationNumbers,
-  type Fill
+  type AugmentationFill,
+  type AugmentationNumbers
 } from '../functional/augmentation.js'
 
 /** How likely a change is: 0 to 1. */
@@ -55,7 +55,7 @@ export interface Augmentation {
    * What comes in from outside of a picture: 'mean' (the default: 0 after normalising), 'black', 'edge' (the nearest
    * pixel) or 'reflect' (the picture mirrored at its outermost pixels).
    */
-  fill?: Fill | undefined
+  fill?: AugmentationFill | undefined
 }
 
 /** What the amount is called in the form with a probability. */
@@ -107,7 +107,11 @@ function partsOf(op: string, change: Change, value: unknown): { amount: unknown;
   const form = value as Record<string, unknown>
   checkKeys(op, path, form, [key, 'probability'])
   if (form[key] === undefined) throw expected(op, `${path} with '${key}'`, describe(value))
-  const probability = checkProbability(op, `${path}.probability`, form['probability'] ?? usual)
+  const probability = checkProbability(
+    op,
+    `${path}.probability`,
+    form['probability'] === undefined ? usual : form['probability']
+  )
   return { amount: form[key], probability, name: `${path}.${key}` }
 }
 

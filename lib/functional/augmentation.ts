@@ -1,8 +1,8 @@
 // The numbers of the batch op's augmentation, and what they may be.
-import { checkNumber, expected, quoted } from '../errors.js'
+import { checkInteger, checkNumber, checkWord, expected, quoted } from '../errors.js'
 
 /** What comes in from outside of a picture: see `AugmentationNumbers.fill`. */
-export type Fill = 'mean' | 'black' | 'edge' | 'reflect'
+export type AugmentationFill = 'mean' | 'black' | 'edge' | 'reflect'
 
 /**
  * What is changed in a picture, in numbers: amounts, and the probability that a picture is changed that way at all. What
@@ -38,10 +38,13 @@ export interface AugmentationNumbers {
    * What comes in from outside of a picture: 'mean' (the default: 0 after normalising), 'black', 'edge' (the nearest
    * pixel) or 'reflect' (the picture mirrored at its outermost pixels).
    */
-  fill?: Fill | undefined
+  fill?: AugmentationFill | undefined
+  /** What chance decides follows from seed, epoch and the picture's index alone. */
+  seed?: number | undefined
+  epoch?: number | undefined
 }
 
-export const FILLS: readonly Fill[] = ['mean', 'black', 'edge', 'reflect']
+export const FILLS: readonly AugmentationFill[] = ['mean', 'black', 'edge', 'reflect']
 
 interface Amount {
   what: string
@@ -50,8 +53,8 @@ interface Amount {
   whole?: boolean
 }
 
-/** The amount of each change, and the probability of the change unless it is given. */
-export const AMOUNTS = {
+/** What the amount of each change is, and within which bounds. */
+const AMOUNTS = {
   shift: { what: 'a number of whole pixels', low: 0, high: 1e6, whole: true },
   rotate: { what: 'an angle in degrees', low: 0, high: 180 },
   crop: { what: 'a part of the area', low: 0.01, high: 1 },
@@ -59,11 +62,21 @@ export const AMOUNTS = {
   noise: { what: 'a deviation', low: 0, high: 100 },
   cutout: { what: 'a number of whole pixels', low: 0, high: 1e6, whole: true }
 } satisfies Record<string, Amount>
+export type AmountName = keyof typeof AMOUNTS
 
+/** The probability of each change unless it is given. */
 export const PROBABILITIES = { flip: 0.5, shift: 1, rotate: 0.5, scale: 1, crop: 1, blur: 0.5, noise: 0.5, cutout: 1 }
 
+/** The names of AugmentationNumbers. */
+export const AUGMENTATION_NAMES = [
+  ...Object.keys(PROBABILITIES).flatMap((name) => [name, name === 'flip' ? 'flipVertical' : `${name}Probability`]),
+  'fill',
+  'seed',
+  'epoch'
+]
+
 /** Checks an amount of a change, and gives it back. `name` is what the message calls it. */
-export function checkAmount(op: string, name: string, kind: keyof typeof AMOUNTS, value: unknown): number {
+export function checkAmount(op: string, name: string, kind: AmountName, value: unknown): number {
   const { what, low, high, whole }: Amount = AMOUNTS[kind]
   const good = typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value))
   if (!good) throw expected(op, `${name} as ${what} in [${low}, ${high}]`, quoted(value))
@@ -81,4 +94,40 @@ export function checkProbability(op: string, name: string, value: unknown): numb
   if (!(checkNumber(op, `${name} in [0, 1]`, value) >= 0 && (value as number) <= 1))
     throw expected(op, `${name} in [0, 1]`, quoted(value))
   return value as number
+}
+
+/** The op's numbers, in the order of Batch in native/params.h. */
+export function batchParameters(op: string, options: AugmentationNumbers): number[] {
+  const { seed = 0, epoch = 0, fill = 'mean', flip = 0, flipVertical = 0 } = options
+  for (const value of [seed, epoch]) {
+    checkInteger(op, 'a seed and an epoch that are whole numbers in [0, 2^53)', value, 0, Number.MAX_SAFE_INTEGER)
+  }
+  checkWord(op, 'fill', fill, FILLS)
+  const probability = (kind: Exclude<keyof typeof PROBABILITIES, 'flip'>) => {
+    const name = `${kind}Probability` as const
+    const { [name]: given = PROBABILITIES[kind] } = options
+    const value = checkProbability(op, name, given)
+    return options[kind] === undefined ? 0 : value
+  }
+  const amount = (kind: AmountName) => {
+    const value = options[kind]
+    const neutral = kind === 'crop' ? 1 : 0
+    return [value === undefined ? neutral : checkAmount(op, kind, kind, value), probability(kind)]
+  }
+  const scale = options.scale === undefined ? [1, 1] : checkScale(op, 'scale', options.scale)
+  return [
+    seed,
+    epoch,
+    FILLS.indexOf(fill),
+    checkProbability(op, 'flip as a probability', flip),
+    checkProbability(op, 'flipVertical as a probability', flipVertical),
+    ...amount('shift'),
+    ...amount('rotate'),
+    ...scale,
+    probability('scale'),
+    ...amount('crop'),
+    ...amount('blur'),
+    ...amount('noise'),
+    ...amount('cutout')
+  ]
 }
