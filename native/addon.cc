@@ -31,9 +31,13 @@ constexpr int64_t kReportStep = 1 << 20;  // bytes by which memory changes befor
 struct Mailbox {
   std::mutex mutex;
   napi_threadsafe_function function = nullptr;  // none: the thread has gone
-  bool put(void* letter) {
+  // `write` fills memory of that thread, which stays as long as it runs.
+  template <class F>
+  bool put(void* letter, F write) {
     std::lock_guard lock(mutex);
-    return function && napi_call_threadsafe_function(function, letter, napi_tsfn_nonblocking) == napi_ok;
+    if (!function) return false;
+    write();
+    return napi_call_threadsafe_function(function, letter, napi_tsfn_nonblocking) == napi_ok;
   }
   void close() {
     std::lock_guard lock(mutex);
@@ -406,16 +410,20 @@ napi_value itemSync(const Call_& c) {
     default: throw expected("item", "a dtype that JavaScript can read", name(t.dtype()));
   }
 }
-// readNow(handle) → ArrayBuffer, or undefined when the queue's thread is at work
+// readNow(handle) → ArrayBuffer; undefined when the queue's thread is at work, or where copying takes more than a
+// moment: this thread has timers to serve
 napi_value readNow(const Call_& c) {
+  constexpr int64_t kMost = 1 << 18;  // bytes
   checkReadable(c);
   const Tensor t = c.tensor(0, "data");
+  if (t.spec().bytes() > kMost) return c.none();
   return t.storage()->device.queue.tryFinish() ? finishedValue(c, t) : c.none();
 }
 
 struct Read {
   napi_deferred deferred;
-  std::vector<char> bytes;
+  napi_ref buffer = nullptr;  // JavaScript sees it when it is filled
+  void* to = nullptr;
   Failure failure;
 };
 void finishRead(napi_env env, napi_value, void* context, void* data) {
@@ -424,6 +432,8 @@ void finishRead(napi_env env, napi_value, void* context, void* data) {
   auto* owner = static_cast<Environment*>(context);
   if (--owner->reading == 0) napi_unref_threadsafe_function(env, owner->wakeUp);
   napi_value value = nullptr;
+  napi_get_reference_value(env, read->buffer, &value);
+  napi_delete_reference(env, read->buffer);
   if (read->failure) {
     napi_value code, message;
     napi_create_string_utf8(env, "ERR_DEVICE", NAPI_AUTO_LENGTH, &code);
@@ -432,33 +442,33 @@ void finishRead(napi_env env, napi_value, void* context, void* data) {
     napi_reject_deferred(env, read->deferred, value);
     return;
   }
-  void* to = nullptr;
-  napi_create_arraybuffer(env, read->bytes.size(), &to, &value);
-  if (to && !read->bytes.empty()) std::memcpy(to, read->bytes.data(), read->bytes.size());
   napi_resolve_deferred(env, read->deferred, value);
 }
-// readLater(handle) → Promise of an ArrayBuffer; the bytes are copied in the order of the queue. A handle of -1 only
-// waits.
+// readLater(handle) → Promise of an ArrayBuffer; the queue's thread fills it, in the order of the queue. A handle of -1
+// only waits.
 napi_value readLater(const Call_& c) {
   checkReadable(c);
   const bool any = c.integer(0) >= 0;
   const Tensor t = any ? c.tensor(0, "data") : Tensor();
-  auto* read = new Read();
-  napi_value promise;
+  const size_t bytes = any ? t.spec().bytes() : 0;
+  auto read = std::make_unique<Read>();
+  napi_value promise, buffer;
+  if (napi_create_arraybuffer(c.env, bytes, &read->to, &buffer) != napi_ok)
+    throw Error("data: expected memory for the values, got none.", Fault::memory);
+  napi_create_reference(c.env, buffer, 1, &read->buffer);
   napi_create_promise(c.env, &read->deferred, &promise);
   if (c.here.reading++ == 0) napi_ref_threadsafe_function(c.env, c.here.wakeUp);
   Device& device = cpuDevice();
   const void* from = any ? t.storage()->data : nullptr;
-  const size_t bytes = any ? t.spec().bytes() : 0;
   device.queue.push(
-      [read, from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
+      [read = read.release(), from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
         read->failure = from ? device.queue.failureOf(from) : device.queue.takeFailure();
-        if (!read->failure) {
-          read->bytes.resize(bytes);
-          device.backend.copyOut(stream, read->bytes.data(), from, bytes);
+        const bool sent = mailbox->put(read, [&] {
+          if (read->failure || bytes == 0) return;
+          device.backend.copyOut(stream, read->to, from, bytes);
           device.backend.wait(stream);
-        }
-        if (!mailbox->put(read)) delete read;
+        });
+        if (!sent) delete read;
       },
       100 + bytes * 0.1, true);
   return promise;

@@ -106,6 +106,25 @@ describe('worker threads', () => {
     )
     assert.deepEqual([code, signal, output], [0, null, '2'], errors)
   })
+  it('can be terminated while much is being read', async () => {
+    const { code, signal, output, errors } = await run(
+      `for (let i = 0; i < 3; i++) {
+         const thread = start()
+         await message(thread)
+         await thread.terminate()
+       }
+       console.log([...await nt.tensor([1]).add(1).data()][0])`,
+      {
+        worker: `
+          const x = nt.ones([4_000_000])
+          let reads = Array.from({ length: 4 }, () => x.data())
+          await reads[0]
+          parentPort.postMessage('reading')
+          for (;;) reads = [...reads.slice(1), x.data()], await reads[0]`
+      }
+    )
+    assert.deepEqual([code, signal, output], [0, null, '2'], errors)
+  })
   for (const end of ["throw new Error('mine')", 'process.exit(3)'])
     it(`can end by ${end} in mid-step`, async () => {
       const { code, signal, output, errors } = await run(

@@ -61,6 +61,26 @@ describe('the queue', () => {
     )
   })
 
+  it('gives large reads their values at the time of the call, whether they wait or not', async () => {
+    const x = nt.ones([300_000])
+    nt.synchronizeSync()
+    const before = x.data()
+    nt.assign(x, 2)
+    native.hold(true)
+    const after = x.data()
+    nt.assign(x, 3)
+    native.hold(false)
+    for (const [read, value] of [
+      [before, 1],
+      [after, 2],
+      [x.data(), 3]
+    ] as const) {
+      const values = await read
+      assert.equal(values.length, 300_000)
+      assert(values.every((one) => one === value))
+    }
+  })
+
   const labels = (...values: number[]) => nt.tensor(Int32Array.from(values))
   const failure = /^(Error: )?softmaxCrossEntropy: expected labels in \[0, 3\), got 7/
 
