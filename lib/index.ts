@@ -11,7 +11,9 @@ export type { MemoryInfo } from './device.js'
 export { environment } from './environment.js'
 export type { Environment } from './environment.js'
 export * as datasets from './data/datasets.js'
-export type { BirdsOptions, DatasetParts } from './data/datasets.js'
+export type { BirdsOptions, CsvOptions, Cub200Options, DatasetParts, ImageFolderOptions } from './data/datasets.js'
+export type { PhotoFit } from './data/photo.js'
+export type { PhotoSetOptions } from './data/photos.js'
 export { ImageDataset } from './data/dataset.js'
 export type {
   Batch,

@@ -2,7 +2,8 @@
 // console.log calls print is what the comments beside and below them say (… stands for anything).
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import ts from 'typescript'
 
@@ -63,7 +64,11 @@ for (const name of documents) {
     })
 
     it('prints what its comments say', () => {
-      const run = spawnSync(process.execPath, ['--import', 'tsx', file], { cwd: join(root, 'out'), encoding: 'utf8' })
+      const cache = mkdtempSync(join(tmpdir(), 'needletail-docs-'))
+      const env = { ...process.env, NEEDLETAIL_CACHE: cache }
+      const options = { cwd: join(root, 'out'), encoding: 'utf8', env } as const
+      const run = spawnSync(process.execPath, ['--import', 'tsx', file], options)
+      rmSync(cache, { recursive: true })
       const printed = run.stdout
         .trimEnd()
         .split('\n')

@@ -1,10 +1,9 @@
 // Bird or not: CIFAR-10's pictures, and bird pictures of other origins.
-import { basename } from 'node:path'
 import { checkOptions, expected } from '../errors.js'
 import { CIFAR10_CLASSES } from './cifar.js'
 import { ImageDataset } from './dataset.js'
 import { cifar10, type DatasetParts } from './datasets.js'
-import { checkPhotoSet, readPhotos } from './photos.js'
+import { checkPhotoSet, readPhotos, sourceName } from './photos.js'
 
 export interface BirdsOptions {
   /** Folders of bird pictures; every picture in them and in the folders in them is one. */
@@ -56,9 +55,9 @@ export async function birds(options: BirdsOptions = {}): Promise<DatasetParts> {
   return relabel(ImageDataset.concat(sets)).split({ test: test ?? 15_000, seed })
 }
 
-/** The name of a source: its folder's or archive's (without ending), with a number where another has that name. */
+/** The name of a source, with a number where another has that name. */
 function unique(path: string, names: Set<string>): string {
-  const base = basename(path).replace(/(\.tar)?\.(tar|tgz|gz|zip)$/i, '')
+  const base = sourceName(path)
   let name = base
   for (let i = 2; names.has(name); i++) name = `${base}-${i}`
   names.add(name)

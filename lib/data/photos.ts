@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { checkInteger, checkWord, expected } from '../errors.js'
 import { readMembers } from './archive.js'
@@ -34,8 +34,10 @@ export interface PhotoSetOptions {
 
 /** Which photos to take, and how each is read. */
 export interface PhotoChoice {
-  /** Names within the folder or archive, with `/` between folders; by default those with an ending of a photo. */
+  /** Which names within the folder or archive, with `/` between folders; by default those with an ending of a photo. */
   wants?: (name: string) => boolean
+  /** All names that there must be, in place of `wants`; one that is missing counts as a photo that can't be read. */
+  names?: readonly string[]
   /** The part of the photo of that name to read. */
   box?: (name: string) => PhotoBox | undefined
   /** What the choice depends on besides the folder or archive: the cache tells apart what this tells apart. */
@@ -51,7 +53,12 @@ export interface Photos {
   /** n names within the folder or archive, with `/` between folders. */
   names: string[]
   skipped: SkippedPicture[]
+  /** Whether they are from a folder, not an archive. */
+  isFolder: boolean
 }
+
+/** The names of the options of `PhotoSetOptions`. */
+export const photoSetOptions = ['size', 'channels', 'fit', 'onError']
 
 /** Checks the options that sets of photos share; gives them in one form. */
 export function checkPhotoSet(op: string, { size, channels = 3, fit = 'fill', onError = 'throw' }: PhotoSetOptions) {
@@ -72,18 +79,19 @@ export async function readPhotos(
   op: string,
   path: string,
   options: ReturnType<typeof checkPhotoSet>,
-  { wants = isPhoto, box, key = '' }: PhotoChoice = {}
+  { wants = isPhoto, names: wanted, box, key = '' }: PhotoChoice = {}
 ): Promise<Photos> {
   const { height, width, channels, fit, onError } = options
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw expected(op, `a folder or an archive at ${path}`, error.code === 'ENOENT' ? 'nothing' : error.message)
   })
-  const files = info.isDirectory() ? await listFiles(op, path, wants) : undefined
-  const hash = createHash('sha256').update(JSON.stringify([VERSION, height, width, channels, fit, key]))
-  if (files) hash.update(JSON.stringify(files.map(({ name, size, changed }) => [name, size, changed])))
+  const isFolder = info.isDirectory()
+  const files = !isFolder ? [] : wanted ? await statFiles(path, wanted) : await listFiles(op, path, wants)
+  const hash = createHash('sha256').update(JSON.stringify([VERSION, height, width, channels, fit, key, wanted]))
+  if (isFolder) hash.update(JSON.stringify(files.map(({ name, size, changed }) => [name, size, changed])))
   else await pipeline(createReadStream(path), hash, { end: false })
   const shape: Photos['shape'] = [height, width, channels]
-  const source = files ? inFolder(path, files) : inArchive(op, path, wants)
+  const source = isFolder ? inFolder(path, files) : inArchive(op, path, wanted ?? wants)
   const photos = await cachedValue(
     `photos-${hash.digest('hex').slice(0, 32)}`,
     async (folder) => {
@@ -92,10 +100,10 @@ export async function readPhotos(
         const names: string[] = []
         const skipped: SkippedPicture[] = []
         const decode = async ({ name, photo }: Found) => {
+          if (photo instanceof Error) return { name, error: photo }
           const part = box?.(name)
           const label = typeof photo === 'string' ? photo : `${name} of ${path}`
-          const wanted = { height, width, channels, fit, name: label, ...(part && { box: part }) }
-          return readPhoto(op, photo, wanted).then(
+          return readPhoto(op, photo, { height, width, channels, fit, name: label, ...(part && { box: part }) }).then(
             (pixels) => ({ name, pixels }),
             (error: Error) => ({ name, error })
           )
@@ -124,10 +132,10 @@ export async function readPhotos(
   )
   const bad = photos.skipped[0]
   if (bad && onError === 'throw') throw new Error(bad.reason)
-  return photos
+  return { ...photos, isFolder }
 }
 
-async function readDecoded(op: string, folder: string, shape: Photos['shape']): Promise<Photos> {
+async function readDecoded(op: string, folder: string, shape: Photos['shape']): Promise<Omit<Photos, 'isFolder'>> {
   const images = await readIdxFile(op, join(folder, 'images.idx'))
   const { names, skipped } = JSON.parse(await readFile(join(folder, 'photos.json'), 'utf8')) as Photos
   const wanted = [names.length, ...shape].join(', ')
@@ -137,15 +145,34 @@ async function readDecoded(op: string, folder: string, shape: Photos['shape']): 
   return { shape, pixels: images.data, names, skipped }
 }
 
-/** A photo that is still a file: its path, or its bytes. */
+/** A photo that is still a file: its path, or its bytes; or why it is neither. */
 interface Found {
   name: string
-  photo: string | Uint8Array
+  photo: string | Uint8Array | Error
 }
 
-async function* inArchive(op: string, file: string, wants: (name: string) => boolean): AsyncGenerator<Found> {
-  for await (const { name, bytes } of readMembers(op, file, wants)) yield { name, photo: bytes }
+async function* inArchive(
+  op: string,
+  file: string,
+  wanted: readonly string[] | ((name: string) => boolean)
+): AsyncGenerator<Found> {
+  if (typeof wanted === 'function') {
+    for await (const { name, bytes } of readMembers(op, file, wanted)) yield { name, photo: bytes }
+    return
+  }
+  const missing = new Set(wanted)
+  for await (const { name, bytes } of readMembers(op, file, (member) => missing.has(plainName(member)))) {
+    missing.delete(plainName(name))
+    yield { name: plainName(name), photo: bytes }
+  }
+  for (const name of missing) yield { name, photo: expected(op, `a photo ${name} in ${file}`, 'no such member') }
 }
+
+/** What the pictures of a folder or archive are called: its name without an archive's ending. */
+export const sourceName = (path: string): string => basename(resolve(path)).replace(/(\.tar)?\.(tar|tgz|gz|zip)$/i, '')
+
+/** A member's name without a `./` before it, as `tar` writes it when it packs a folder from within. */
+export const plainName = (name: string): string => name.replace(/^(\.\/)+/, '')
 
 async function* inFolder(folder: string, files: File[]): AsyncGenerator<Found> {
   for (const { name } of files) yield { name, photo: join(folder, name) }
@@ -157,6 +184,16 @@ interface File {
   size: number
   /** When it was changed, in milliseconds. */
   changed: number
+}
+
+/** The files of those names; one that isn't there has no size. */
+async function statFiles(folder: string, names: readonly string[]): Promise<File[]> {
+  const files: File[] = []
+  for (const name of names) {
+    const info = await stat(join(folder, name)).catch(() => undefined)
+    files.push({ name, size: info?.size ?? -1, changed: info?.mtimeMs ?? 0 })
+  }
+  return files
 }
 
 /** The files of a folder and of the folders in it, by name. Hidden ones are left out; links are followed, but not in circles. */

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32, deflateRawSync } from 'node:zlib'
 
 /** A cache folder of its own for each test of the suite; returns a function that gives its path. */
 export function temporaryCache(): () => string {
@@ -61,6 +62,51 @@ export function tar(members: Member[]): Buffer {
     blocks.push(header, Buffer.from(data), Buffer.alloc((512 - (data.length % 512)) % 512))
   }
   return Buffer.concat([...blocks, Buffer.alloc(1024)])
+}
+
+export interface ZipMember {
+  name: string
+  data?: Uint8Array
+  /** The Unix mode; a plain file's by default. */
+  mode?: number
+  /** Written in place of the true length. */
+  size?: number
+  /** Written in place of the true checksum. */
+  checksum?: number
+  flags?: number
+}
+
+/** A zip archive, deflated. */
+export function zip(members: ZipMember[], entries = members.length): Buffer {
+  const files: Buffer[] = []
+  const directory: Buffer[] = []
+  let offset = 0
+  for (const member of members) {
+    const { name, data = new Uint8Array(), mode = 0o100644, size = data.length, flags = 0 } = member
+    const packed = deflateRawSync(data)
+    const common = Buffer.alloc(26) // version, flags, method, time, date, checksum, lengths
+    common.writeUInt16LE(20, 0)
+    common.writeUInt16LE(flags, 2)
+    common.writeUInt16LE(8, 4)
+    common.writeUInt32LE(member.checksum ?? crc32(data), 10)
+    common.writeUInt32LE(packed.length, 14)
+    common.writeUInt32LE(size, 18)
+    common.writeUInt16LE(Buffer.byteLength(name), 22)
+    const rest = Buffer.alloc(14)
+    rest.writeUInt32LE(mode * 2 ** 16, 6)
+    rest.writeUInt32LE(offset, 10)
+    directory.push(Buffer.from('PK\x01\x02\x14\x03'), common, rest, Buffer.from(name))
+    const file = [Buffer.from('PK\x03\x04'), common, Buffer.from(name), packed]
+    files.push(...file)
+    offset += file.reduce((sum, { length }) => sum + length, 0)
+  }
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06')
+  end.writeUInt16LE(entries, 8)
+  end.writeUInt16LE(entries, 10)
+  end.writeUInt32LE(Buffer.concat(directory).length, 12)
+  end.writeUInt32LE(offset, 16)
+  return Buffer.concat([...files, ...directory, end])
 }
 
 /** The data of a pax header record. */
