@@ -289,7 +289,7 @@ export class ImageDataset {
   }
 
   /**
-   * The pictures at `positions` (int32 [batch]) made ready in one native call: gathered, normalised, flipped and shifted as
+   * The pictures at `positions` (int32 [batch]) made ready in one native call: gathered, normalised and augmented as
    * `options` say. What chance decides for a picture depends on the seed, the epoch and the picture, not on the batch.
    */
   batch(positions: Tensor<'int32'>, options: BatchImagesOptions): Batch {
