@@ -2,7 +2,7 @@
 // The command `needletail`: what its commands and options are called. Each command is a file of its own, loaded when it is asked
 // for, so that help and mistyped options don't wait for the library.
 import { createRequire } from 'node:module'
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { oneLine, UsageError } from './output.js'
 
 const { version } = createRequire(import.meta.url)('needletail/package.json') as { version: string }
@@ -10,6 +10,12 @@ const { version } = createRequire(import.meta.url)('needletail/package.json') as
 /** Exit codes: all went well, something failed, the command line isn't one. */
 const FAILED = 1
 const USAGE = 2
+
+const whole = (low: number, high: number) => (text: string) => {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= low && value <= high) return value
+  throw new InvalidArgumentError(`Expected a whole number from ${low}.`)
+}
 
 const program = new Command('needletail')
   .description('Trains networks that recognise pictures, and asks them.')
@@ -22,6 +28,31 @@ const program = new Command('needletail')
 
 const weights = () =>
   new Option('--weights <which>', 'the weights after the last epoch, or those of the best').choices(['last', 'best'])
+
+program
+  .command('train')
+  .description('train a network, write a run folder and print how good the network is')
+  .addArgument(new Argument('[task]', 'what to train').choices(['birds']))
+  .option('--recipe <name>', 'how: quick or default (unless given); docs/cli.md tells of them')
+  .option('--epochs <n>', 'passes over the training pictures', whole(1, 100_000))
+  .option('--batch-size <n>', 'pictures in a step', whole(1, 100_000))
+  .option('--seed <n>', 'what chance begins with', whole(0, 2 ** 32 - 1))
+  .option('--folders <paths...>', 'folders with more pictures of birds')
+  .option('--archives <paths...>', 'archives (tar, tar.gz, zip) with more pictures of birds')
+  .option('--test <n>', 'pictures to hold out where there are more than CIFAR-10 has (default: 15000)', whole(1, 1e6))
+  .option('--name <name>', 'the run folder is <name>-001, <name>-002, …')
+  .option('--runs <folder>', 'where run folders are made (default: runs)')
+  .option('--resume <run>', 'go on with the run of that folder where it stopped, with the options it was started with')
+  .action(async (task, options) => (await import('./train.js')).train(task, options))
+
+program
+  .command('evaluate')
+  .description("print how good a run's network is on pictures that it wasn't trained on")
+  .argument('<run>', 'a run folder, e.g. runs/birds-001')
+  .addOption(weights())
+  .option('--data <folder>', 'pictures in one folder a class, instead of what the run held out')
+  .option('--json', 'print one JSON object and nothing else')
+  .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
 
 program
   .command('predict')

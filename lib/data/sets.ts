@@ -171,7 +171,8 @@ async function readSet(op: string, folder: string, origin: SetOrigin): Promise<R
   const part = async (name: 'train' | 'test'): Promise<RawPart> => {
     const images = await readIdxFile(op, join(folder, `${name}-images.idx`))
     const labels = (await readIdxFile(op, join(folder, `${name}-labels.idx`))).data
-    checkPart(op, folder, { images, labels }, origin, origin[name])
+    // How many there are was checked before they were kept.
+    checkPart(op, folder, { images, labels }, origin, images.shape[0]!)
     return { images, labels }
   }
   return { train: await part('train'), test: await part('test') }

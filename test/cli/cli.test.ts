@@ -1,16 +1,10 @@
 // The command line as a user gets it: what is on stdout, what on stderr, and the exit code.
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { needletail } from '../support/command.js'
+import { isComplaint, needletail } from '../support/command.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
-}
-
-/** One line that says what is wrong, and no stack. */
-export function isComplaint(stderr: string, pattern: RegExp): void {
-  match(stderr, /^needletail: [^\n]+\n$/)
-  match(stderr, pattern)
 }
 
 describe('needletail', () => {

@@ -1,4 +1,5 @@
 // Runs the command `needletail` from its sources, in a process of its own.
+import { match } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -27,4 +28,10 @@ export function needletail(
   child.stdout.on('data', (data) => (stdout += String(data)))
   child.stderr.on('data', (data) => (stderr += String(data)))
   return new Promise((done) => child.on('close', (code) => done({ code, stdout, stderr })))
+}
+
+/** One line that says what is wrong, and no stack. */
+export function isComplaint(stderr: string, pattern: RegExp): void {
+  match(stderr, /^needletail: [^\n]+\n$/)
+  match(stderr, pattern)
 }
