@@ -76,6 +76,44 @@ def optimizers():
     return results
 
 
+def losses():
+    """Each loss with each reduction, and the gradient of the mean."""
+    logits, soft = numbers(1, [6, 4]) * 3, torch.softmax(numbers(2, [6, 4]) * 2, 1)
+    labels, weights = torch.tensor([0, 3, 1, 2, 2, 0]), torch.tensor([0.5, 1, 3, 0.25], dtype=torch.float64)
+    x, t = numbers(3, [5, 3]) * 4, numbers(4, [5, 3]).abs()
+    log, names = torch.log_softmax(logits, 1), {'mean': 'batchmean', 'sum': 'sum', 'none': 'none'}
+
+    def divergence(x, reduction):
+        each = F.kl_div(x, soft, reduction=names[reduction])
+        return each.sum(1) if reduction == 'none' else each
+
+    cases = {
+        'crossEntropy': (logits, lambda x, r: F.cross_entropy(x, labels, reduction=r)),
+        'crossEntropy weights smoothing': (
+            logits, lambda x, r: F.cross_entropy(x, labels, weights, label_smoothing=0.2, reduction=r)),
+        'crossEntropy soft': (logits, lambda x, r: F.cross_entropy(x, soft, reduction=r)),
+        'crossEntropy soft weights smoothing': (
+            logits, lambda x, r: F.cross_entropy(x, soft, weights, label_smoothing=0.2, reduction=r)),
+        'negativeLogLikelihood': (log, lambda x, r: F.nll_loss(x, labels, reduction=r)),
+        'negativeLogLikelihood weights': (log, lambda x, r: F.nll_loss(x, labels, weights, reduction=r)),
+        'klDivergence': (log, divergence),
+        'mse': (x, lambda x, r: F.mse_loss(x, t, reduction=r)),
+        'l1': (x, lambda x, r: F.l1_loss(x, t, reduction=r)),
+        'huber': (x, lambda x, r: F.huber_loss(x, t, reduction=r)),
+        'huber delta': (x, lambda x, r: F.huber_loss(x, t, delta=2.5, reduction=r)),
+        'binaryCrossEntropy': (x, lambda x, r: F.binary_cross_entropy_with_logits(x, t, reduction=r)),
+        'binaryCrossEntropy positiveWeight': (
+            x, lambda x, r: F.binary_cross_entropy_with_logits(x, t, pos_weight=torch.tensor(3.0), reduction=r)),
+    }
+    results = {}
+    for name, (inputs, loss) in cases.items():
+        inputs = inputs.clone().requires_grad_()
+        results[name] = {reduction: floats(loss(inputs, reduction)) for reduction in names}
+        loss(inputs, 'mean').backward()
+        results[name]['gradient'] = floats(inputs.grad)
+    return results
+
+
 def averages():
     """Moving averages of a parameter, a buffer and a counter whose values are set anew before each update."""
     module = torch.nn.Module()
@@ -111,6 +149,8 @@ def schedules():
         'linear': rates(lambda o: s.LinearLR(o, start_factor=1, end_factor=0.1, total_iters=20), 25),
         'cosine': [*rates(lambda o: s.CosineAnnealingLR(o, 20, eta_min=0.01), 21)],
         'step': rates(lambda o: s.StepLR(o, 7, gamma=0.3), 30),
+        'multiStep': rates(lambda o: s.MultiStepLR(o, [3, 10, 11], gamma=0.3), 15),
+        'exponential': rates(lambda o: s.ExponentialLR(o, 0.9), 15),
         'oneCycle': rates(lambda o: s.OneCycleLR(o, max_lr=0.5, total_steps=31, cycle_momentum=False), 31),
         'warmup': rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1, total_iters=5), s.CosineAnnealingLR(o, 20)], [5]), 25),
     }
@@ -178,5 +218,5 @@ def birds():
 
 
 TARGET.mkdir(parents=True, exist_ok=True)
-for make in (optimizers, averages, schedules, birds):
+for make in (optimizers, averages, losses, schedules, birds):
     (TARGET / f'{make.__name__}.json').write_text(json.dumps(make(), indent=1) + '\n')

@@ -1,5 +1,5 @@
 // Softmax, its logarithm, and cross-entropy.
-import { checkInteger, checkNumber, checkWord, describe, expected } from '../errors.js'
+import { checkInteger, checkNumber, checkOptions, checkWord, expected } from '../errors.js'
 import { addMethods, call, handleOf, type DType, type FloatDType, type Tensor } from '../tensor.js'
 
 function softmaxOf<D extends FloatDType>(op: string, x: Tensor<D>, axis: number, log: number): Tensor<D> {
@@ -39,8 +39,8 @@ export interface CrossEntropyOptions {
  * The cross-entropy -log softmax(logits)[label], as torch.nn.functional.cross_entropy computes it.
  * @param logits [n, classes] (or more leading axes): unnormalised scores.
  * @param labels int32 or int64 [n] (the leading axes of the logits): numbers of classes. One outside [0, classes) fails in the
- * queue: reading the result throws.
- * @returns a float32 scalar, or the losses, shaped as the labels, for the reduction 'none'.
+ * queue: reading the result throws. Or the probabilities of all classes, floats of the logits' shape.
+ * @returns a float32 scalar, or the losses, [n] (the leading axes), for the reduction 'none'.
  */
 export function crossEntropy(
   logits: Tensor<any>,
@@ -50,11 +50,13 @@ export function crossEntropy(
   const op = 'crossEntropy'
   handleOf(op, logits)
   handleOf(op, labels)
-  if (typeof options !== 'object' || options === null) throw expected(op, 'an object of options', describe(options))
-  const { weights, labelSmoothing = 0 } = options
-  const reduction = checkReduction(op, options.reduction ?? 'mean')
+  const { weights, labelSmoothing = 0, reduction = 'mean' } = checkOptions(op, options, OPTIONS)
+  checkReduction(op, reduction)
   checkNumber(op, 'a label smoothing in [0, 1]', labelSmoothing)
   if (weights !== undefined) handleOf(op, weights)
+  if (labels.dtype.includes('float') && logits.rank > 0 && String(logits.shape) === String(labels.shape)) {
+    return softCrossEntropy(logits, labels, weights, labelSmoothing, reduction)
+  }
   let rows = logits
   let rowLabels = labels
   if (logits.rank !== 2) {
@@ -72,9 +74,49 @@ export function crossEntropy(
   const inputs = weights === undefined ? [rows, rowLabels] : [rows, rowLabels, weights]
   const losses: Tensor<'float32'> = call('softmaxCrossEntropy', inputs, [labelSmoothing, weights === undefined ? 0 : 1])
   if (reduction === 'none') return logits.rank === 2 ? losses : losses.reshape(labels.shape)
-  if (reduction === 'mean' && weights === undefined) return losses.mean()
-  const sum = losses.sum()
-  return reduction === 'sum' ? sum : sum.div(gather(weights!, rowLabels).sum())
+  return averageOf(losses, rowLabels, weights, reduction)
+}
+
+const OPTIONS = ['weights', 'labelSmoothing', 'reduction']
+
+// The cross-entropy of probabilities; PyTorch's mean is that over the examples, with weights too.
+function softCrossEntropy(
+  logits: Tensor<any>,
+  probabilities: Tensor<any>,
+  weights: Tensor<'float32'> | undefined,
+  smoothing: number,
+  reduction: Reduction
+): Tensor<'float32'> {
+  const op = 'crossEntropy'
+  const classes = logits.shape.at(-1)!
+  if (!(smoothing >= 0 && smoothing <= 1)) throw expected(op, 'a label smoothing in [0, 1]', smoothing)
+  const smooth = probabilities
+    .astype('float32')
+    .mul(1 - smoothing)
+    .add(smoothing / Math.max(1, classes))
+  const scale = checkWeights(op, weights, classes)?.detach()
+  const each = logSoftmax(logits.astype('float32')).mul(scale === undefined ? smooth : smooth.mul(scale))
+  return averageOf(each.sum(-1).neg(), undefined, undefined, reduction)
+}
+
+/** @internal Weights of classes as float32 [classes]. */
+export function checkWeights<W extends Tensor<'float32'> | undefined>(op: string, weights: W, classes: number): W {
+  if (weights === undefined) return weights
+  handleOf(op, weights)
+  if (weights.dtype === 'float32' && String(weights.shape) === String([classes])) return weights
+  throw expected(op, `weights float32 [${classes}]`, `${weights.dtype} [${weights.shape.join(', ')}]`)
+}
+
+/** @internal Losses reduced: the mean with class weights is that of the examples by the weights of their labels. */
+export function averageOf(
+  losses: Tensor<'float32'>,
+  labels: Tensor<any> | undefined,
+  weights: Tensor<'float32'> | undefined,
+  reduction: Reduction
+): Tensor<'float32'> {
+  if (reduction === 'none') return losses
+  if (reduction === 'sum') return losses.sum()
+  return weights === undefined ? losses.mean() : losses.sum().div(gather(weights, labels!).sum())
 }
 
 // weights[labels]

@@ -1,17 +1,40 @@
 // Activation functions: as an option of other layers, and as layers.
 import { expected, quoted } from '../errors.js'
-import { elu, gelu, leakyRelu, logSoftmax, relu, sigmoid, silu, softmax, softplus, tanh } from '../functional.js'
+import {
+  clip,
+  elu,
+  full,
+  gelu,
+  leakyRelu,
+  logSoftmax,
+  mul,
+  relu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+  where
+} from '../functional.js'
 import type { DType, FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
 import { finite } from './check.js'
 import { Module } from './module.js'
+import { parameter } from './parameter.js'
 
 type Elementwise = <D extends FloatDType>(x: Tensor<D>) => Tensor<D>
 
-const FUNCTIONS = { relu, gelu, sigmoid, tanh, silu, softplus, elu, leakyRelu } as const satisfies Record<
-  string,
-  unknown
->
+const relu6: Elementwise = (x) => clip(x, 0, 6)
+const hardSigmoid: Elementwise = (x) => clip(x.add(3), 0, 6).mul(1 / 6)
+const hardSwish: Elementwise = (x) => mul(x, hardSigmoid(x))
+const mish: Elementwise = (x) => mul(x, tanh(softplus(x)))
+// Klambauer et al. 2017: the numbers that keep mean 0 and variance 1.
+const selu: Elementwise = (x) => elu(x, 1.6732632423543772).mul(1.0507009873554805)
+
+const FUNCTIONS = {
+  ...{ relu, gelu, sigmoid, tanh, silu, softplus, elu, leakyRelu },
+  ...{ relu6, hardSigmoid, hardSwish, mish, selu }
+} as const satisfies Record<string, unknown>
 
 /** An activation function that a layer applies to its result. */
 export type ActivationName = keyof typeof FUNCTIONS
@@ -67,6 +90,37 @@ export class SiLU extends layerOf(silu) {}
 
 /** log(1 + exp(x)). */
 export class Softplus extends layerOf(softplus) {}
+
+/** max(x, 0), but 6 at most. */
+export class ReLU6 extends layerOf(relu6) {}
+
+/** min(max(x + 3, 0), 6) / 6: a sigmoid of straight lines (Howard et al. 2019). */
+export class HardSigmoid extends layerOf(hardSigmoid) {}
+
+/** x * hardSigmoid(x) (Howard et al. 2019). */
+export class HardSwish extends layerOf(hardSwish) {}
+
+/** x * tanh(log(1 + exp(x))) (Misra 2019). */
+export class Mish extends layerOf(mish) {}
+
+/** 1.0507 * elu(x, 1.6733), which keeps the mean 0 and the variance 1 (Klambauer et al. 2017). */
+export class SELU extends layerOf(selu) {}
+
+/** x where positive, else slope * x, with a slope that is learnt (He et al. 2015). The weight is [1]. */
+export class PReLU extends Module {
+  readonly weight: Tensor
+
+  /** @param slope the first slope; 0.25 unless given. */
+  constructor(slope = 0.25) {
+    super()
+    remember(this, slope)
+    this.weight = parameter(full([1], finite('PReLU', 'slope', slope)))
+  }
+
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+    return where(x.greater(0), x, mul(x, this.weight.astype(x.dtype)))
+  }
+}
 
 /** x where positive, else alpha * (exp(x) - 1). */
 export class ELU extends Module {

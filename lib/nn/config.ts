@@ -4,15 +4,15 @@ import * as activations from './activation.js'
 import { argumentsOf, isPlain } from './arguments.js'
 import { withBudget } from './budget.js'
 import { Conv1d, Conv2d, ConvTranspose2d } from './convolution.js'
-import { Dropout } from './dropout.js'
+import { ChannelDropout, Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
 import { FlipAverage, ClassGroups } from './ensemble.js'
 import { Flatten } from './flatten.js'
 import { initializerName } from './init.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
-import { BatchNorm, GroupNorm, LayerNorm } from './normalization.js'
-import * as pooling from './pooling.js'
+import * as norms from './normalization.js'
+import * as pools from './pooling.js'
 import { Residual } from './residual.js'
 import { Sequential } from './sequential.js'
 
@@ -34,18 +34,15 @@ export interface FromConfigOptions {
 
 type Make = new (...args: never[]) => Module<unknown>
 
-const { ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } = activations
-const { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d } = pooling
+const EXPORTS: Record<string, unknown> = {
+  ...{ Conv1d, Conv2d, ConvTranspose2d, Linear, Embedding, Sequential, Residual, Flatten, Dropout, ChannelDropout },
+  ...{ FlipAverage, ClassGroups, ...activations, ...norms, ...pools }
+}
+const isModule = (entry: [string, unknown]): entry is [string, Make] =>
+  typeof entry[1] === 'function' && entry[1].prototype instanceof Module
 
 /** The modules that a config can name; nothing else is ever made. */
-const TYPES = new Map<string, Make>(
-  Object.entries({
-    ...{ Conv1d, Conv2d, ConvTranspose2d, Linear, Embedding, Sequential, Residual, Flatten, Dropout },
-    ...{ BatchNorm, GroupNorm, LayerNorm, FlipAverage, ClassGroups },
-    ...{ AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d },
-    ...{ ELU, GELU, Identity, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh }
-  })
-)
+const TYPES = new Map(Object.entries(EXPORTS).filter(isModule))
 const NAMES = new Map([...TYPES].map(([name, type]) => [type as unknown, name]))
 
 const MAX_DEPTH = 64

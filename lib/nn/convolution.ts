@@ -1,5 +1,5 @@
 // Convolution layers. Images are [n, height, width, channels], sequences [n, length, channels].
-import { checkOptions, expected } from '../errors.js'
+import { expected } from '../errors.js'
 import { conv1d, conv2d, convTranspose2d } from '../functional.js'
 import {
   paddingOf,
@@ -10,25 +10,15 @@ import {
   type WindowPadding1d
 } from '../functional/window.js'
 import type { FloatDType, Tensor } from '../tensor.js'
-import { splitActivation, type SplitActivation } from './activation.js'
 import { remember } from './arguments.js'
 import { countOf } from './check.js'
-import { Layer, type Variables } from './layer.js'
-import {
-  checkInitial,
-  epilogueOf,
-  finish,
-  typed,
-  WEIGHT_OPTIONS,
-  weightAndBias,
-  type WeightOptions
-} from './settings.js'
+import type { Variables } from './layer.js'
+import { weightAndBias } from './settings.js'
+import { Weighted, type WeightedOptions } from './weighted.js'
 
-interface CommonOptions extends WeightOptions {
+interface CommonOptions extends WeightedOptions {
   /** Input and output channels are split in so many groups that don't see each other; 1 unless given. */
   groups?: number | undefined
-  /** The number of input channels; taken from the first input unless given. */
-  inputs?: number | undefined
 }
 
 export interface ConvOptions extends CommonOptions {
@@ -53,32 +43,23 @@ export interface ConvTransposeOptions extends ConvOptions {
   outputPadding?: Pair | undefined
 }
 
-const OPTIONS = ['stride', 'padding', 'dilation', 'groups', 'inputs', ...WEIGHT_OPTIONS]
+const OPTIONS = ['stride', 'padding', 'dilation', 'groups']
 
 /** What the convolution layers share: the checks of their settings, and their weights. */
-abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends Layer {
-  declare readonly weight: Tensor
-  declare readonly bias?: Tensor
+abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends Weighted<Options> {
   readonly filters: number
   readonly kernel: readonly number[]
-  protected readonly options: Options
-  protected readonly activation: SplitActivation
   readonly #op: string
 
   constructor(op: string, filters: number, kernel: readonly number[], options: Options, names = OPTIONS) {
-    super()
+    super(op, options, names)
     remember(this, filters, kernel, options)
-    checkOptions(op, options, names)
     this.#op = op
     this.filters = countOf(op, 'filters', filters)
     this.kernel = kernel
-    this.options = { ...options }
     const groups = countOf(op, 'groups', options.groups ?? 1)
     if (this.filters % groups !== 0) throw expected(op, `filters that ${groups} groups divide`, `${filters}`)
-    checkInitial(op, options)
-    this.activation = splitActivation(op, options.activation)
-    this.reserve('weight', ...(options.bias === false ? [] : ['bias']))
-    if (options.inputs !== undefined) this.prepare([countOf(op, 'inputs', options.inputs)])
+    this.prepareIfTold(op)
   }
 
   protected checkInputs(inputs: number): number {
@@ -129,8 +110,7 @@ export class Conv2d extends Convolution<ConvOptions> {
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
     this.prepareFor(x, 1, 4, 4)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1 } = this.options
-    const epilogue = epilogueOf(this, this.activation, x)
-    return finish(conv2d(x, typed(this.weight, x), { stride, padding, dilation, groups, ...epilogue }), this.activation)
+    return this.apply(x, (weight, epilogue) => conv2d(x, weight, { stride, padding, dilation, groups, ...epilogue }))
   }
 }
 
@@ -147,8 +127,7 @@ export class Conv1d extends Convolution<Conv1dOptions> {
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
     this.prepareFor(x, 1, 3, 3)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1 } = this.options
-    const epilogue = epilogueOf(this, this.activation, x)
-    return finish(conv1d(x, typed(this.weight, x), { stride, padding, dilation, groups, ...epilogue }), this.activation)
+    return this.apply(x, (weight, epilogue) => conv1d(x, weight, { stride, padding, dilation, groups, ...epilogue }))
   }
 }
 
@@ -169,8 +148,8 @@ export class ConvTranspose2d extends Convolution<ConvTransposeOptions> {
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
     this.prepareFor(x, 1, 4, 4)
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1, outputPadding = 0 } = this.options
-    const settings = { stride, padding, dilation, groups, outputPadding, ...epilogueOf(this, this.activation, x) }
-    return finish(convTranspose2d(x, typed(this.weight, x), settings), this.activation)
+    const settings = { stride, padding, dilation, groups, outputPadding }
+    return this.apply(x, (weight, epilogue) => convTranspose2d(x, weight, { ...settings, ...epilogue }))
   }
 
   override variablesFor([inputs]: readonly number[]): Variables {

@@ -3,10 +3,16 @@ export * as init from './init.js'
 export {
   ELU,
   GELU,
+  HardSigmoid,
+  HardSwish,
   Identity,
   LeakyReLU,
   LogSoftmax,
+  Mish,
+  PReLU,
   ReLU,
+  ReLU6,
+  SELU,
   Sigmoid,
   SiLU,
   Softmax,
@@ -23,7 +29,7 @@ export {
   type ConvOptions,
   type ConvTransposeOptions
 } from './convolution.js'
-export { Dropout } from './dropout.js'
+export { ChannelDropout, Dropout } from './dropout.js'
 export { Embedding, type EmbeddingOptions } from './embedding.js'
 export { ClassGroups, FlipAverage } from './ensemble.js'
 export { Flatten } from './flatten.js'
@@ -34,7 +40,9 @@ export { Module } from './module.js'
 export {
   BatchNorm,
   GroupNorm,
+  InstanceNorm,
   LayerNorm,
+  RMSNorm,
   type BatchNormOptions,
   type GroupNormOptions,
   type LayerNormOptions,
@@ -44,11 +52,14 @@ export { buffer, kindOf, parameter, type VariableKind } from './parameter.js'
 export {
   AdaptiveAvgPool2d,
   AdaptiveMaxPool2d,
+  AvgPool1d,
   AvgPool2d,
   GlobalAvgPool2d,
   GlobalMaxPool2d,
+  MaxPool1d,
   MaxPool2d,
   type AvgPoolOptions,
+  type Pool1dOptions,
   type PoolOptions
 } from './pooling.js'
 export { Residual, type ResidualOptions } from './residual.js'

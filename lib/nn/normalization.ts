@@ -1,6 +1,6 @@
 // Normalisation layers.
 import { checkOptions, expected } from '../errors.js'
-import { batchNorm, groupNorm, layerNorm } from '../functional.js'
+import { batchNorm, groupNorm, layerNorm, mul, rsqrt, square } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
 import { countOf, within } from './check.js'
@@ -26,22 +26,25 @@ abstract class Norm extends Layer {
   readonly epsilon: number
   readonly affine: boolean
   protected readonly dtype: FloatDType
+  readonly #bias: boolean
 
-  constructor(op: string, options: NormOptions, names: string[], buffers: string[] = []) {
+  constructor(op: string, options: NormOptions, names: string[], buffers: string[] = [], bias = true) {
     super()
     remember(this, options)
     checkOptions(op, options, names)
     this.epsilon = within(op, 'epsilon', options.epsilon ?? 1e-5, 0, Number.MAX_VALUE)
     this.affine = options.affine ?? true
     this.dtype = options.dtype ?? 'float32'
-    this.reserve(...(this.affine ? ['weight', 'bias'] : []), ...buffers)
+    this.#bias = bias
+    this.reserve(...(this.affine ? ['weight', ...(bias ? ['bias'] : [])] : []), ...buffers)
   }
 
   override variablesFor(shape: readonly number[]): Variables {
     if (!this.affine) return {}
     const { dtype } = this
     const variable = (initial: () => Tensor): Variable => ({ kind: 'parameter', shape, dtype, initial })
-    return { weight: variable(() => ones(shape, { dtype })), bias: variable(() => zeros(shape, { dtype })) }
+    const weight = variable(() => ones(shape, { dtype }))
+    return this.#bias ? { weight, bias: variable(() => zeros(shape, { dtype })) } : { weight }
   }
 
   override sizeFrom(shapes: ReadonlyMap<string, readonly number[]>): readonly number[] | undefined {
@@ -147,6 +150,41 @@ export class GroupNorm extends Norm {
 
   override describe(): string {
     return `${this.groups}`
+  }
+}
+
+/**
+ * Normalises each channel (the last axis) of each sample over its other axes (Ulyanov, Vedaldi and Lempitsky 2016); the same in
+ * training and in use.
+ */
+export class InstanceNorm extends Norm {
+  constructor(options: GroupNormOptions = {}) {
+    super('InstanceNorm', options, ['inputs', ...OPTIONS])
+    if (options.inputs !== undefined) this.prepare([countOf('InstanceNorm', 'inputs', options.inputs)])
+  }
+
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+    this.prepareFor(x, 1, 3)
+    return groupNorm(x, x.shape.at(-1)!, { ...affineOf(this, x), epsilon: this.epsilon })
+  }
+}
+
+/**
+ * x / sqrt(mean(x^2) + epsilon) over the last axis, times a weight (Zhang and Sennrich 2019); the same in training and in use. It
+ * has no bias.
+ */
+export class RMSNorm extends Norm {
+  constructor(options: GroupNormOptions = {}) {
+    super('RMSNorm', options, ['inputs', ...OPTIONS], [], false)
+    if (options.inputs !== undefined) this.prepare([countOf('RMSNorm', 'inputs', options.inputs)])
+  }
+
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+    this.prepareFor(x)
+    // In float32: the squares of half-precision numbers pass its range.
+    const wide = x.astype('float32')
+    const y = mul(wide, rsqrt(square(wide).mean(-1, { keepDims: true }).add(this.epsilon))).astype(x.dtype)
+    return this.weight ? mul(y, typed(this.weight, x)) : y
   }
 }
 

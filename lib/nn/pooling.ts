@@ -1,9 +1,30 @@
 // Pooling layers over [n, height, width, channels].
-import { avgPool2d, gather, globalAvgPool2d, max, maxPool2d, mean, mul, reshape, sum, tensor } from '../functional.js'
+import {
+  avgPool1d,
+  avgPool2d,
+  gather,
+  globalAvgPool2d,
+  max,
+  maxPool1d,
+  maxPool2d,
+  mean,
+  mul,
+  reshape,
+  sum,
+  tensor
+} from '../functional.js'
 import { checkOptions, expected } from '../errors.js'
-import { checkImages, paddingOf, pairOf, type Pair, type WindowPadding } from '../functional/window.js'
+import {
+  checkImages,
+  paddingOf,
+  pairOf,
+  type Pair,
+  type WindowPadding,
+  type WindowPadding1d
+} from '../functional/window.js'
 import { keep, type FloatDType, type Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
+import { countOf } from './check.js'
 import { shapeText } from './names.js'
 import { Module } from './module.js'
 
@@ -14,7 +35,7 @@ export interface PoolOptions {
   padding?: WindowPadding | undefined
 }
 
-abstract class Pool<Options extends PoolOptions> extends Module {
+abstract class Pool<Options extends PoolOptions | Pool1dOptions> extends Module {
   readonly size: readonly [number, number]
   protected readonly options: Options
 
@@ -61,6 +82,35 @@ export class AvgPool2d extends Pool<AvgPoolOptions> {
 
   forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
     return avgPool2d(x, this.size, this.options)
+  }
+}
+
+export interface Pool1dOptions {
+  /** The places that the window moves on by; the window's size unless given. */
+  stride?: number | undefined
+  /** 'valid' unless given. */
+  padding?: WindowPadding1d | undefined
+}
+
+/** The largest value in each window of sequences [n, length, channels]. */
+export class MaxPool1d extends Pool<Pool1dOptions> {
+  constructor(size: number, options: Pool1dOptions = {}) {
+    super('MaxPool1d', countOf('MaxPool1d', 'a window size', size), options, ['stride', 'padding'])
+  }
+
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+    return maxPool1d(x, this.size[0], this.options)
+  }
+}
+
+/** The mean of the values in each window of sequences [n, length, channels]. */
+export class AvgPool1d extends Pool<Pool1dOptions & { countPadding?: boolean | undefined }> {
+  constructor(size: number, options: Pool1dOptions & { countPadding?: boolean | undefined } = {}) {
+    super('AvgPool1d', countOf('AvgPool1d', 'a window size', size), options, ['stride', 'padding', 'countPadding'])
+  }
+
+  forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+    return avgPool1d(x, this.size[0], this.options)
   }
 }
 

@@ -1,7 +1,7 @@
 // What layers with weights have in common: their options, and how their tensors are described.
 import { expected, quoted } from '../errors.js'
 import type { FloatDType, Tensor } from '../tensor.js'
-import type { ActivationName, SplitActivation } from './activation.js'
+import type { ActivationName } from './activation.js'
 import { defaultWeight, fans, initializerOf, uniform, type InitializerOption, type InitOptions } from './init.js'
 import type { Variable } from './layer.js'
 
@@ -55,17 +55,3 @@ export function checkInitial(
  */
 export const typed = <D extends FloatDType>(tensor: Tensor<FloatDType>, _like: Tensor<D>): Tensor<D> =>
   tensor as Tensor<D>
-
-/** What the op of a layer with a weight does to its result: the options `bias` and `activation` of the op. */
-export const epilogueOf = <D extends FloatDType>(
-  layer: { bias?: Tensor },
-  { fused }: SplitActivation,
-  x: Tensor<D>
-) => ({
-  ...(layer.bias && { bias: typed(layer.bias, x) }),
-  ...(fused && { activation: fused })
-})
-
-/** The activation that the op couldn't do itself. */
-export const finish = <D extends FloatDType>(y: Tensor<D>, { after }: SplitActivation): Tensor<D> =>
-  after ? after(y) : y

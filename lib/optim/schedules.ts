@@ -48,7 +48,7 @@ const overTensors = (like: Scalar): Arithmetic<Scalar> => ({
 /** A schedule as plain data: which one, and its options. */
 export interface ScheduleDescription {
   kind: string
-  [option: string]: number | string | ScheduleDescription
+  [option: string]: number | string | readonly number[] | ScheduleDescription
 }
 
 /** How the learning rate goes with the number of steps done. */
@@ -147,19 +147,56 @@ export function cosine(
   }, description)
 }
 
+// rate * factor^n
+const powers = <T>(rate: number, factor: number, n: T, math: Arithmetic<T>): T => math.mul(math.power(factor, n), rate)
+
+function factorOf(op: string, factor: unknown): number {
+  if (typeof factor === 'number' && factor > 0 && factor < Infinity) return factor
+  throw expected(op, 'a factor above 0', describe(factor))
+}
+
 /** `rate`, multiplied by `factor` (0.1 unless given) after every `every` steps. */
 export function step(rate: number, options: { every: number; factor?: number | undefined }): Schedule {
   const op = 'optim.step'
   const { every, factor = 0.1 } = optionsOf(op, options)
   rateOf(op, rate)
   stepsOf(op, 'every', every)
-  if (typeof factor !== 'number' || !(factor > 0 && factor < Infinity))
-    throw expected(op, 'a factor above 0', describe(factor))
-  // Half a step more, so that the rounding of a product cannot fall below a whole number.
+  factorOf(op, factor)
   return new Schedule(
-    (t, math) => math.mul(math.power(factor, math.floor(math.mul(math.add(t, 0.5), 1 / every))), rate),
+    // Half a step more, so that the rounding of a product cannot fall below a whole number.
+    (t, math) => powers(rate, factor, math.floor(math.mul(math.add(t, 0.5), 1 / every)), math),
     { kind: 'step', rate, every, factor }
   )
+}
+
+/** `rate`, multiplied by `factor` (0.1 unless given) after each of the numbers of steps in `at`. */
+export function multiStep(rate: number, options: { at: readonly number[]; factor?: number | undefined }): Schedule {
+  const op = 'optim.multiStep'
+  const { at, factor = 0.1 } = optionsOf(op, options)
+  rateOf(op, rate)
+  factorOf(op, factor)
+  if (!Array.isArray(at)) throw expected(op, 'at as an array of numbers of steps', describe(at))
+  const places = at.map((steps) => stepsOf(op, 'at', steps))
+  const formula = <T>(t: T, math: Arithmetic<T>): T => {
+    const [none, one] = [math.constant(0), math.constant(1)]
+    const passed = places.map((steps) => math.below(t, steps, none, one))
+    return powers(
+      rate,
+      factor,
+      passed.reduce((a, b) => math.add(a, b), none),
+      math
+    )
+  }
+  return new Schedule(formula, { kind: 'multiStep', rate, at: places, factor })
+}
+
+/** `rate`, multiplied by `factor` after every step. */
+export function exponential(rate: number, options: { factor: number }): Schedule {
+  const op = 'optim.exponential'
+  const { factor } = optionsOf(op, options)
+  rateOf(op, rate)
+  factorOf(op, factor)
+  return new Schedule((t, math) => powers(rate, factor, t, math), { kind: 'exponential', rate, factor })
 }
 
 /** From `from` (0 unless given) up to `schedule` (or a constant rate) in `steps` steps; then the schedule from its beginning. */

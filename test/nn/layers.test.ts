@@ -23,6 +23,8 @@ const layers: Record<string, () => nt.nn.Module> = {
   'maxPool2d stride': () => new nn.MaxPool2d(3, { stride: 2, padding: 1 }),
   avgPool2d: () => new nn.AvgPool2d(3, { stride: 2, padding: 1 }),
   'avgPool2d padding': () => new nn.AvgPool2d([3, 2], { stride: 2, padding: 1, countPadding: true }),
+  maxPool1d: () => new nn.MaxPool1d(3, { stride: 2, padding: 1 }),
+  avgPool1d: () => new nn.AvgPool1d(2),
   globalAvgPool2d: () => new nn.GlobalAvgPool2d(),
   globalMaxPool2d: () => new nn.GlobalMaxPool2d(),
   'adaptiveAvgPool2d even': () => new nn.AdaptiveAvgPool2d([2, 4]),
@@ -38,6 +40,8 @@ const layers: Record<string, () => nt.nn.Module> = {
   layerNorm: () => new nn.LayerNorm(),
   'layerNorm axes': () => new nn.LayerNorm({ axes: 2 }),
   groupNorm: () => new nn.GroupNorm(2),
+  instanceNorm: () => new nn.InstanceNorm(),
+  rmsNorm: () => new nn.RMSNorm(),
   flatten: () => new nn.Flatten(),
   relu: () => new nn.ReLU(),
   gelu: () => new nn.GELU(),
@@ -47,6 +51,12 @@ const layers: Record<string, () => nt.nn.Module> = {
   softplus: () => new nn.Softplus(),
   elu: () => new nn.ELU(0.7),
   leakyRelu: () => new nn.LeakyReLU(0.2),
+  relu6: () => new nn.ReLU6(),
+  hardSigmoid: () => new nn.HardSigmoid(),
+  hardSwish: () => new nn.HardSwish(),
+  mish: () => new nn.Mish(),
+  selu: () => new nn.SELU(),
+  prelu: () => new nn.PReLU(),
   softmax: () => new nn.Softmax(),
   logSoftmax: () => new nn.LogSoftmax(),
   embedding: () => new nn.Embedding(7, 3),
@@ -147,6 +157,18 @@ describe('dropout', () => {
     const layer = new nn.Dropout()
     const [a, b] = await Promise.all([layer.forward(x).data(), layer.forward(x).data()])
     ok(a.some((value, i) => value !== b[i]))
+  })
+
+  it('of channels drops whole ones, each sample its own', async () => {
+    nt.random.seed(4)
+    const y = (await new nn.ChannelDropout(0.5).forward(nt.ones([8, 3, 2, 16])).array()) as number[][][][]
+    for (const sample of y) {
+      for (const place of sample.flat()) deepStrictEqual(place, sample[0]![0])
+    }
+    const kept = new Set(y.map((sample) => sample[0]![0]!.join()))
+    ok(kept.size === 8 && [...kept].join().replaceAll(',', '').replaceAll('0', '').replaceAll('2', '') === '')
+    strictEqual(new nn.ChannelDropout(0.5).eval().forward(x), x)
+    throws(() => new nn.ChannelDropout().forward(nt.ones([3])), /an input of at least 2 axes, got \[3\]/)
   })
 
   it('in use, and at rate 0, passes its input on', () => {

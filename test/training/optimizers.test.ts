@@ -330,6 +330,8 @@ describe('schedules', () => {
     linear: optim.linear(0.5, { steps: 20, to: 0.05 }),
     cosine: optim.cosine(0.5, { steps: 20, to: 0.01, warmup: 0 }),
     step: optim.step(0.5, { every: 7, factor: 0.3 }),
+    multiStep: optim.multiStep(0.5, { at: [3, 10, 11], factor: 0.3 }),
+    exponential: optim.exponential(0.5, { factor: 0.9 }),
     oneCycle: optim.oneCycle(0.5, { steps: 31 }),
     warmup: optim.warmup(optim.cosine(0.5, { steps: 20, warmup: 0 }), { steps: 5, from: 0.05 })
   }
@@ -379,6 +381,10 @@ describe('schedules', () => {
   it('tell themselves as data', () => {
     const told = (schedule: optim.Schedule) => schedule.describe()
     assert.deepEqual(told(optim.linear(0.5, { steps: 9 })), { kind: 'linear', rate: 0.5, steps: 9, to: 0 })
+    const milestones = { kind: 'multiStep', rate: 0.5, at: [3, 9], factor: 0.1 }
+    assert.deepEqual(told(optim.multiStep(0.5, { at: [3, 9] })), milestones)
+    const decaying = { kind: 'exponential', rate: 0.5, factor: 0.9 }
+    assert.deepEqual(told(optim.exponential(0.5, { factor: 0.9 })), decaying)
     assert.deepEqual(told(optim.step(0.5, { every: 3 })), { kind: 'step', rate: 0.5, every: 3, factor: 0.1 })
     const { kind, steps, warmup } = told(optim.oneCycle(0.5, { steps: 9 }))
     assert.deepEqual([kind, steps, warmup], ['oneCycle', 9, 0.3])
@@ -413,6 +419,13 @@ describe('schedules', () => {
       /^optim.step: expected a learning rate of at least 0, got -1/
     ],
     ['a factor of 0', () => optim.step(1, { every: 3, factor: 0 }), /a factor above 0, got 0/],
+    ['a number for places', () => optim.multiStep(1, { at: 3 as never }), /at as an array of numbers of steps, got 3/],
+    ['a place before the first step', () => optim.multiStep(1, { at: [0] }), /at as a whole number from 1, got 0/],
+    [
+      'no factor',
+      () => optim.exponential(1, {} as never),
+      /^optim.exponential: expected a factor above 0, got undefined/
+    ],
     ['half a step', () => optim.warmup(0.1, { steps: 0.5 }), /^optim.warmup: expected steps .*got 0.5/],
     ['a schedule that is none', () => optim.warmup('x' as never, { steps: 2 }), /a number or a schedule, got x/],
     ['a warm-up of everything', () => optim.oneCycle(1, { steps: 9, warmup: 1 }), /a warm-up in \(0, 1\), got 1/],

@@ -1,0 +1,52 @@
+// What layers have in common that multiply by a weight, add a bias and apply an activation.
+import { checkOptions } from '../errors.js'
+import type { FloatDType, Tensor } from '../tensor.js'
+import { splitActivation, type FusedActivation, type SplitActivation } from './activation.js'
+import { countOf } from './check.js'
+import { Layer } from './layer.js'
+import { checkInitial, typed, WEIGHT_OPTIONS, type WeightOptions } from './settings.js'
+
+export interface WeightedOptions extends WeightOptions {
+  /** The size of the input's last axis, e.g. the number of channels; taken from the first input unless given. */
+  inputs?: number | undefined
+}
+
+/** What the op of such a layer does to its result before it writes it. */
+export interface Epilogue<D extends FloatDType> {
+  bias?: Tensor<D>
+  activation?: FusedActivation
+}
+
+export abstract class Weighted<Options extends WeightedOptions> extends Layer {
+  declare readonly weight: Tensor
+  declare readonly bias?: Tensor
+  protected readonly options: Options
+  readonly #activation: SplitActivation
+
+  constructor(op: string, options: Options, names: readonly string[] = []) {
+    super()
+    checkOptions(op, options, [...names, 'inputs', ...WEIGHT_OPTIONS])
+    checkInitial(op, options)
+    this.options = { ...options }
+    this.#activation = splitActivation(op, options.activation)
+    this.reserve('weight', ...(options.bias === false ? [] : ['bias']))
+  }
+
+  /** Makes the weights where `inputs` was given: the last thing that a constructor does. */
+  protected prepareIfTold(op: string): void {
+    if (this.options.inputs !== undefined) this.prepare([countOf(op, 'inputs', this.options.inputs)])
+  }
+
+  /** What `op` makes of the weight, with bias and activation, which it applies itself where it can. */
+  protected apply<D extends FloatDType>(
+    x: Tensor<D>,
+    op: (weight: Tensor<D>, epilogue: Epilogue<D>) => Tensor<D>
+  ): Tensor<D> {
+    const { fused, after } = this.#activation
+    const y = op(typed(this.weight, x), {
+      ...(this.bias && { bias: typed(this.bias, x) }),
+      ...(fused && { activation: fused })
+    })
+    return after ? after(y) : y
+  }
+}
