@@ -66,10 +66,17 @@ async function measure({ goesOn, ...training }: (typeof TRAININGS)[number]): Pro
     console.log(commandLine('train', 'birds', '--resume', folder, '--epochs', `${epochs}`))
   } else {
     rmSync(runs, { recursive: true, force: true })
-    const settings = Object.entries({ recipe, epochs, seed, runs }).flatMap(([name, value]) => [`--${name}`, `${value}`])
+    const settings = Object.entries({ recipe, epochs, seed, runs }).flatMap(([name, value]) => [
+      `--${name}`,
+      `${value}`
+    ])
     console.log(commandLine('train', 'birds', ...settings, '--archives', ...archives))
   }
-  const { run: _, weights: __, ...figures } = JSON.parse(commandLine('evaluate', folder, '--json')) as Figures & {
+  const {
+    run: _,
+    weights: __,
+    ...figures
+  } = JSON.parse(commandLine('evaluate', folder, '--json')) as Figures & {
     run: string
     weights: string
   }
@@ -101,7 +108,17 @@ function markdown(results: readonly Result[]): string {
     `${machine.cpu}, ${machine.cores} cores (${machine.instructions.join(', ')}), Node.js ${machine.node}. Always saying`,
     `'${figures.always.label}' gives accuracy ${share(figures.always.accuracy)}.`,
     '',
-    row('recipe', 'passes', 'seed', 'accuracy', 'precision', 'recall', 'recall at precision 0.90', 'at 0.97', 's a pass'),
+    row(
+      'recipe',
+      'passes',
+      'seed',
+      'accuracy',
+      'precision',
+      'recall',
+      'recall at precision 0.90',
+      'at 0.97',
+      's a pass'
+    ),
     row(...Array<string>(9).fill('---'))
   ]
   for (const { recipe, epochs, seed, figures, secondsPerEpoch } of results) {

@@ -27,9 +27,9 @@ export async function train(task: string | undefined, options: TrainOptions): Pr
   const { train, test } = await birds(settings, { fine: recipe.fine === true })
   tellSkipped(train, test)
   const { epochs, batchSize, seed } = settings
-  const result = await fit(recipe.network(), train, {
+  const result = await fit(recipe.network(train), train, {
     validation: test,
-    metrics: ['accuracy', 'precision', 'recall'],
+    metrics: ['accuracy', 'precision', 'recall', 'recall@0.9', 'recall@0.97'],
     positive: 'bird',
     ...recipe.options,
     epochs,

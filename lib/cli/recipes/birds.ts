@@ -1,10 +1,11 @@
 // The task 'birds': bird or not, on CIFAR-10 and whatever more birds there are.
 import { datasets, type DatasetParts } from '../../index.js'
+import { best } from './best.js'
 import { article } from './default.js'
 import { quick } from './quick.js'
 import type { Recipe } from './recipe.js'
 
-export const recipes: Readonly<Record<string, Recipe>> = { quick, default: article }
+export const recipes: Readonly<Record<string, Recipe>> = { quick, default: article, best }
 
 /** Where more birds come from, and how many pictures are then held out. */
 export interface Sources {
