@@ -2,6 +2,7 @@
 // an archive decides where anything goes.
 import { open } from 'node:fs/promises'
 import { expected } from '../errors.js'
+import { Damaged } from './archive-entry.js'
 import { tarEntries } from './tar.js'
 import { zipEntries } from './zip.js'
 
@@ -22,19 +23,6 @@ export interface Member {
   name: string
   bytes: Buffer
 }
-
-/** A member as the readers of the formats give it. What isn't read before the next is asked for is passed over. */
-export interface Entry {
-  name: string
-  size: number
-  isFile: boolean
-  /** What it is, for messages about members that aren't files. */
-  kind: string
-  read(): Promise<Buffer>
-}
-
-/** What is wrong with an archive's bytes. */
-export class Damaged extends Error {}
 
 /**
  * The members of the archive `file` whose names `wants` chooses, in the order of the archive; what it is is told by its first

@@ -2,7 +2,9 @@
 import { join } from 'node:path'
 import { checkWord } from '../errors.js'
 import { cacheFolder, exists } from './cache.js'
-import { CIFAR10, loadSet, MNIST, type SetOrigin } from './sets.js'
+import { CIFAR10, CIFAR100 } from './cifar.js'
+import { FASHION_MNIST, MNIST } from './mnist.js'
+import { loadSet, type SetOrigin } from './sets.js'
 
 /** A set that is fetched by name. */
 export interface DatasetInfo {
@@ -18,10 +20,12 @@ export interface DatasetInfo {
   cached: boolean
   /** Where it is kept. */
   folder: string
+  /** Where it is fetched from: the first place that answers. */
+  sources: readonly string[]
 }
 
 const ORIGINS: ReadonlyMap<string, SetOrigin> = new Map(
-  Object.entries({ mnist: MNIST, cifar10: CIFAR10, birds: CIFAR10 })
+  Object.entries({ mnist: MNIST, fashionMnist: FASHION_MNIST, cifar10: CIFAR10, cifar100: CIFAR100, birds: CIFAR10 })
 )
 const BIRDS = ['other', 'bird']
 
@@ -32,7 +36,8 @@ export function list(): Promise<DatasetInfo[]> {
       const { shape, train, test } = origin
       const folder = join(cacheFolder(), origin.name)
       const classes = name === 'birds' ? BIRDS : origin.classes
-      return { name, shape, classes, train, test, cached: await exists(folder), folder }
+      const sources = origin.sources.map((source) => source.name)
+      return { name, shape, classes, train, test, cached: await exists(folder), folder, sources }
     })
   )
 }

@@ -1,7 +1,7 @@
 // Members of tar archives (ustar, with pax and GNU long names), plain or gzipped, one after the other from a stream.
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
-import { Damaged, type Entry } from './archive.js'
+import { Damaged, type Entry } from './archive-entry.js'
 
 const BLOCK = 512
 /** Pax and long-name records are small; more is an attack. */

@@ -1,7 +1,7 @@
 // Members of zip archives, read by yauzl in the order of their directory.
 import { crc32 } from 'node:zlib'
 import type { Readable } from 'node:stream'
-import { Damaged, type Entry } from './archive.js'
+import { Damaged, type Entry } from './archive-entry.js'
 
 const TYPE_OF_FILE = 0o170000
 const REGULAR = 0o100000

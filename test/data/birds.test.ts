@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import { cacheFolder } from '../../lib/data/cache.js'
-import { CIFAR10 } from '../../lib/data/sets.js'
+import { CIFAR10 } from '../../lib/data/cifar.js'
 import { arange, datasets, type ImageDataset } from '../../lib/index.js'
 import { noise, tar, temporaryCache } from './support.js'
 

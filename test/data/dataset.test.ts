@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { arange, datasets, ImageDataset } from '../../lib/index.js'
 import { cacheFolder } from '../../lib/data/cache.js'
-import { CIFAR10, MNIST, type SetOrigin } from '../../lib/data/sets.js'
+import { CIFAR10 } from '../../lib/data/cifar.js'
+import { MNIST } from '../../lib/data/mnist.js'
+import type { SetOrigin } from '../../lib/data/sets.js'
 import { noise } from './support.js'
 
 const classes = ['cat', 'bird', 'dog']

@@ -9,18 +9,11 @@ import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import { cached, cacheFolder } from '../../lib/data/cache.js'
 import { idxHeader } from '../../lib/data/idx.js'
-import {
-  CIFAR10,
-  fromSite,
-  loadSet,
-  MNIST,
-  readCifarArchive,
-  readCifarPackage,
-  readMnistFiles,
-  readMnistPackage,
-  type RawPart,
-  type SetOrigin
-} from '../../lib/data/sets.js'
+import { CIFAR10, CIFAR100, readCifar100Archive, readCifarArchive, readCifarPackage } from '../../lib/data/cifar.js'
+import { FASHION_MNIST, MNIST, readMnistFiles, readMnistPackage } from '../../lib/data/mnist.js'
+import { fromSite, loadSet, readSetFolder, type RawPart, type SetOrigin } from '../../lib/data/sets.js'
+import { datasets } from '../../lib/index.js'
+import { CIFAR100_COARSE, CIFAR100_GROUPS } from '../../lib/data/cifar100-classes.js'
 import { md5, noise, tar, temporaryCache, withServer, type Handler } from './support.js'
 
 describe('cache', () => {
@@ -128,15 +121,29 @@ describe('sets from small files in the official formats', () => {
     deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
   })
 
-  it("reads MNIST from the site's files", async () => {
-    const paths = mnistFiles.map((data, i) => put(`${mnistNames[i]}-ubyte.gz`, gzipSync(data)))
-    const { train, test } = await readMnistFiles('mnist', paths)
-    deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+  for (const [what, pack] of [
+    ['', gzipSync],
+    [', unpacked', (data: Buffer) => data]
+  ] as const) {
+    it(`reads MNIST from the site's files${what}`, async () => {
+      const paths = mnistFiles.map((data, i) => put(`${mnistNames[i]}-ubyte.gz`, pack(data)))
+      const { train, test } = await readMnistFiles('mnist', paths)
+      deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+    })
+  }
+
+  it('refuses a gzip bomb', async () => {
+    const path = put('bomb.gz', gzipSync(new Uint8Array(2 ** 26 + 1)))
+    await rejects(readMnistFiles('mnist', [path]), {
+      message: /^mnist: expected a whole gzip file of at most 64 MiB in bomb/
+    })
   })
 
   it('refuses a truncated gzip file', async () => {
     const path = put('cut.gz', gzipSync(noise(1000)).subarray(0, 500))
-    await rejects(readMnistFiles('mnist', [path]), { message: /^mnist: expected a whole gzip file in cut\.gz, got / })
+    await rejects(readMnistFiles('mnist', [path]), {
+      message: /^mnist: expected a whole gzip file of at most 64 MiB in cut\.gz, got /
+    })
   })
 
   const perSheet = 2
@@ -172,8 +179,160 @@ describe('sets from small files in the official formats', () => {
       name: `cifar-10-batches-bin/${name}.bin`,
       data: binaryBatch(pictures, Uint8Array.from(labels), batch * perSheet, perSheet)
     }))
-    const { train, test } = await readCifarArchive('cifar10', [put('c.tar.gz', gzipSync(tar(members)))])
+    const { train, test } = await readCifarArchive('cifar10', put('c.tar.gz', gzipSync(tar(members))))
     deepStrictEqual({ train: plain(train), test: plain(test) }, expectedCifar)
+  })
+
+  /** CIFAR-100's records: coarse label, fine label, planes. */
+  const fineLabels = [0, 4, 99, 98]
+  const binary100 = (coarse: number[], from: number, count: number) => {
+    const ten = binaryBatch(pictures, Uint8Array.from(fineLabels), from, count)
+    const records = Array.from({ length: count }, (_, i) => [
+      Buffer.of(coarse[from + i]!),
+      ten.subarray(i * 3073, (i + 1) * 3073)
+    ])
+    return Buffer.concat(records.flat())
+  }
+  const archive100 = (coarse: number[]) =>
+    put(
+      'c.tar.gz',
+      gzipSync(
+        tar([
+          { name: 'cifar-100-binary/fine_label_names.txt', data: Buffer.from('apple\n') },
+          { name: 'cifar-100-binary/test.bin', data: binary100(coarse, 3, 1) },
+          { name: 'cifar-100-binary/train.bin', data: binary100(coarse, 0, 3) }
+        ])
+      )
+    )
+
+  it("reads CIFAR-100 from the site's archive", async () => {
+    // apple, beaver, worm, woman: fruit, aquatic mammals, invertebrates, people.
+    const { train, test } = await readCifar100Archive('cifar100', archive100([4, 0, 13, 14]))
+    const images = (count: number, from: number) => ({
+      shape: [count, 32, 32, 3],
+      data: [...pictures.subarray(from * 3072, (from + count) * 3072)]
+    })
+    deepStrictEqual(plain(train), { images: images(3, 0), labels: [0, 4, 99] })
+    deepStrictEqual(plain(test), { images: images(1, 3), labels: [98] })
+  })
+
+  it('refuses labels of CIFAR-100 that contradict each other', () =>
+    rejects(readCifar100Archive('cifar100', archive100([4, 1, 13, 14])), {
+      message:
+        /^cifar100: expected coarse labels that belong to the fine ones in cifar-100-binary\/train\.bin, got 1 with 4 in picture 1/
+    }))
+
+  describe('readSetFolder', () => {
+    const small = (changes: Partial<SetOrigin> = {}): SetOrigin => ({
+      ...MNIST,
+      name: 'small-1',
+      shape: [2, 2, 1],
+      train: 2,
+      test: 1,
+      sources: [
+        fromSite(
+          'https://example.org/',
+          mnistFiles.map((data, i) => [`${mnistNames[i]}-ubyte.gz`, gzipSync(data).length, md5(gzipSync(data))]),
+          readMnistFiles
+        )
+      ],
+      ...changes
+    })
+    const forms: [string, (name: string) => string, (data: Buffer) => Buffer][] = [
+      ['published', (name) => `${name}-ubyte.gz`, (data) => gzipSync(data)],
+      ['unpacked', (name) => `${name}-ubyte`, (data) => data],
+      ['named otherwise', (name) => `${name.replace('-idx', '.idx')}-ubyte`, (data) => data]
+    ]
+    for (const [what, name, pack] of forms) {
+      it(`reads files as ${what}, and keeps nothing`, async () => {
+        mnistFiles.forEach((data, i) => put(name(mnistNames[i]!), pack(data)))
+        const before = readdirSync(folder())
+        const { train, test } = await readSetFolder('mnist', small(), folder())
+        deepStrictEqual({ train: plain(train), test: plain(test) }, expectedMnist)
+        deepStrictEqual(readdirSync(folder()), before)
+      })
+    }
+
+    it('refuses a published file that was changed', async () => {
+      mnistFiles.forEach((data, i) => put(`${mnistNames[i]}-ubyte.gz`, gzipSync(i === 2 ? data.subarray(1) : data)))
+      const message =
+        /^mnist: expected md5 [0-9a-f]{32} of .*t10k-images-idx3-ubyte\.gz, got [0-9a-f]{32}\. The file was damaged/
+      await rejects(readSetFolder('mnist', small(), folder()), { message })
+    })
+
+    it('refuses another number of pictures, and another format', async () => {
+      mnistFiles.forEach((data, i) => put(`${mnistNames[i]}-ubyte`, data))
+      await rejects(readSetFolder('mnist', small({ train: 3 }), folder()), {
+        message: /expected images \[3, 2, 2, 1\] in /
+      })
+      put('t10k-images-idx3-ubyte', noise(100))
+      await rejects(readSetFolder('mnist', small(), folder()), { message: /expected the IDX magic number/ })
+    })
+
+    it('says which files there should be', async () => {
+      put('train-images-idx3-ubyte.gz', gzipSync(mnistFiles[0]!))
+      await rejects(readSetFolder('mnist', small(), folder()), {
+        message:
+          /^mnist: expected the files of MNIST in .*, got not all\. One of these is enough: train-images-idx3-ubyte\.gz, .*; or train-images-idx3-ubyte, /
+      })
+      const missing = join(folder(), 'missing')
+      await rejects(readSetFolder('mnist', small(), missing), {
+        message: `mnist: expected a folder at ${missing}, got nothing.`
+      })
+    })
+
+    it('is what datasets by name do with a folder', async () => {
+      const zeros = (count: number) => idx([count, 28, 28], new Uint8Array(count * 784))
+      const labels = (count: number) =>
+        idx(
+          [count],
+          Uint8Array.from({ length: count }, (_, i) => i % 10)
+        )
+      const files = [zeros(60_000), labels(60_000), zeros(10_000), labels(10_000)]
+      files.forEach((data, i) => put(`${mnistNames[i]}-ubyte`, data))
+      const { train, test } = await datasets.fashionMnist({ folder: folder() })
+      deepStrictEqual([train.counts, test.counts], [Array(10).fill(6000), Array(10).fill(1000)])
+      deepStrictEqual([train.classes[9], train.shape, train.sources], ['Ankle boot', [28, 28, 1], ['Fashion-MNIST']])
+      strictEqual((await datasets.mnist({ folder: folder() })).test.length, 10_000)
+      await rejects(datasets.cifar10({ folder: folder() }), {
+        message: /^datasets\.cifar10: expected the files of CIFAR-10 in /
+      })
+      await rejects(datasets.mnist({ foldr: 'x' } as never), { message: /Did you mean 'folder'\?/ })
+      await rejects(datasets.mnist({ folder: 7 as never }), { message: /expected folder as a path, got 7/ })
+    })
+
+    it("gives CIFAR-100's fine and coarse classes", async () => {
+      const records = (count: number) => {
+        const bytes = Buffer.alloc(count * 3074)
+        for (let i = 0; i < count; i++) bytes.writeUInt16BE([0x0400, 0x0004, 0x0d63, 0x0e62][i % 4]!, i * 3074)
+        return bytes
+      }
+      put('train.bin', records(50_000))
+      put('test.bin', records(10_000))
+      const { train } = await datasets.cifar100({ folder: folder() })
+      deepStrictEqual([train.classes.length, train.classes[4], train.counts[4]], [100, 'beaver', 12_500])
+      const { test } = await datasets.cifar100({ folder: folder(), labels: 'coarse' })
+      deepStrictEqual(
+        test.classes.filter((_, label) => test.counts[label]! > 0),
+        ['aquatic_mammals', 'fruit_and_vegetables', 'non-insect_invertebrates', 'people']
+      )
+      await rejects(datasets.cifar100({ labels: 'all' as never }), {
+        message: /expected labels of 'fine', 'coarse', got 'all'/
+      })
+    })
+  })
+
+  it('has five fine classes in each coarse one of CIFAR-100', () => {
+    const sizes = CIFAR100_COARSE.map((_, group) => CIFAR100_GROUPS.filter((at) => at === group).length)
+    deepStrictEqual([sizes, CIFAR100.classes.length], [Array(20).fill(5), 100])
+  })
+
+  it('keeps the files of sets apart that have the same names', () => {
+    const names = [MNIST, FASHION_MNIST, CIFAR10, CIFAR100].map(
+      ({ sources }) => new Set(sources.flatMap(({ files }) => files.map(({ name }) => name)))
+    )
+    const all = names.flatMap((set) => [...set])
+    strictEqual(new Set(all).size, all.length)
   })
 
   describe('loadSet', () => {

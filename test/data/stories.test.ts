@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cacheFolder } from '../../lib/data/cache.js'
-import { MNIST } from '../../lib/data/sets.js'
+import { MNIST } from '../../lib/data/mnist.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const story = fileURLToPath(new URL('../fixtures/stories/loop.ts', import.meta.url))
