@@ -21,6 +21,10 @@ function environment(threads: number): Record<string, string> {
 
 export const needletail = (threads: number): Command => node('needletail', 'needletail.ts', [], threads)
 
+/** A process in which as many threads only count: what the machine alone does to timers. */
+export const spin = (threads: number): Command => node(spinName, 'spin.ts', [], threads)
+export const spinName = 'threads that only spin'
+
 /** TensorFlow.js on its three backends. */
 export const tfjs = (threads: number): Command[] =>
   ['node', 'wasm', 'cpu'].map((backend) => node(`tfjs-${backend}`, 'tfjs.ts', [backend], threads))

@@ -1,6 +1,7 @@
 // needletail as a user gets it: the compiled package, imported by its name.
 import { channels, classes, parameterCount, pictures, side } from '../network.js'
-import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import { now, serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import { stallsDuring } from '../harness/stalls.js'
 import type { Task } from '../harness/protocol.js'
 import { createRequire } from 'node:module'
 import type * as Needletail from '../../lib/index.js'
@@ -23,6 +24,13 @@ function network() {
     new Dropout(0.5),
     new Linear(classes)
   )
+}
+
+/** Pictures of random pixels, of two classes. */
+function birds(count: number) {
+  const { images, labels } = pictures(count)
+  const pixels = Uint8Array.from(images, (value) => 255 * value)
+  return nt.ImageDataset.from({ pixels, shape: [side, side, channels], labels, classes: ['other', 'bird'] })
 }
 
 async function prepare(task: Task): Promise<Prepared> {
@@ -51,6 +59,27 @@ async function prepare(task: Task): Promise<Prepared> {
       const step = (): Float32Array => compiled(x).dataSync()
       await warmUp(step)
       return { version, note: 'compiled', run: (n) => timeEach(n, step) }
+    }
+    case 'stalls': {
+      const set = birds(30 * task.batch)
+      const net = network()
+      const optimizer = new nt.optim.Adam({ learningRate: 0.001 })
+      const step = nt.compile((x: Tensor, y: Tensor<'int32'>) => {
+        const loss = nt.crossEntropy(net.forward(x), y)
+        optimizer.minimize(loss, net)
+        return loss
+      })
+      const train = async (seconds: number): Promise<void> => {
+        const end = now() + seconds * 1000
+        const loader = new nt.DataLoader(set, { batchSize: task.batch, shuffle: true, normalize: true })
+        while (now() < end) {
+          let loss: Tensor | undefined
+          for await (const { images, labels } of loader) loss = step(images, labels)
+          await loss!.item()
+        }
+      }
+      await train(1)
+      return { version, run: (seconds) => stallsDuring(() => train(seconds)) }
     }
     case 'add': {
       const a = nt.tensor([1])

@@ -1,6 +1,7 @@
 // TensorFlow.js: tfjs.ts node|wasm|cpu THREADS. From the folder that NEEDLETAIL_PEERS names, or benchmarks/node_modules.
 import { peer } from '../harness/peer.js'
-import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import { now, serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import { stallsDuring } from '../harness/stalls.js'
 import type { Task } from '../harness/protocol.js'
 import { channels, classes, parameterCount, pictures, side } from '../network.js'
 
@@ -13,6 +14,7 @@ interface Model {
   add(layer: unknown): void
   compile(options: object): void
   countParams(): number
+  fit(x: TfTensor, y: TfTensor, options: object): Promise<unknown>
   trainOnBatch(x: TfTensor, y: TfTensor): Promise<number>
   predictOnBatch(x: TfTensor): TfTensor
 }
@@ -51,6 +53,20 @@ function network(tf: TensorFlow): Model {
   return model
 }
 
+function examples(tf: TensorFlow, count: number): { x: TfTensor; y: TfTensor } {
+  const { images, labels } = pictures(count)
+  const oneHot = Float32Array.from({ length: count * classes }, (_, i) =>
+    labels[Math.floor(i / classes)] === i % classes ? 1 : 0
+  )
+  return { x: tf.tensor(images, [count, side, side, channels]), y: tf.tensor(oneHot, [count, classes]) }
+}
+
+function compiled(tf: TensorFlow): Model {
+  const model = network(tf)
+  model.compile({ optimizer: tf.train.adam(0.001), loss: 'categoricalCrossentropy' })
+  return model
+}
+
 async function prepare(task: Task): Promise<Prepared> {
   const tf = peer<TensorFlow>(backend === 'node' ? '@tensorflow/tfjs-node' : '@tensorflow/tfjs')
   if (backend === 'wasm') {
@@ -61,17 +77,21 @@ async function prepare(task: Task): Promise<Prepared> {
   const version = tf.version.tfjs
   switch (task.kind) {
     case 'train': {
-      const { images, labels } = pictures(task.batch)
-      const oneHot = Float32Array.from({ length: task.batch * classes }, (_, i) =>
-        labels[Math.floor(i / classes)] === i % classes ? 1 : 0
-      )
-      const x = tf.tensor(images, [task.batch, side, side, channels])
-      const y = tf.tensor(oneHot, [task.batch, classes])
-      const model = network(tf)
-      model.compile({ optimizer: tf.train.adam(0.001), loss: 'categoricalCrossentropy' })
+      const { x, y } = examples(tf, task.batch)
+      const model = compiled(tf)
       const step = (): Promise<number> => model.trainOnBatch(x, y)
       await warmUp(step)
       return { version, note: 'trainOnBatch', run: (n) => timeEach(n, step) }
+    }
+    case 'stalls': {
+      const { x, y } = examples(tf, 30 * task.batch)
+      const model = compiled(tf)
+      const train = async (seconds: number): Promise<void> => {
+        const end = now() + seconds * 1000
+        while (now() < end) await model.fit(x, y, { batchSize: task.batch, epochs: 1, verbose: 0 })
+      }
+      await train(1)
+      return { version, note: 'model.fit', run: (seconds) => stallsDuring(() => train(seconds)) }
     }
     case 'infer': {
       const x = tf.tensor(pictures(task.batch).images, [task.batch, side, side, channels])

@@ -2,10 +2,13 @@
 import type { Contestant } from './contestant.js'
 import { busyTime, cores } from './machine.js'
 import type { Turn } from './protocol.js'
-import { compare, median, summarize, type Comparison, type Summary } from './statistics.js'
+import { compare, median, quantile, summarize, type Comparison, type Summary } from './statistics.js'
 
 /** Milliseconds past which a measurement is made once. */
 const slow = 10_000
+
+/** The quantiles that are given where rare measurements count. */
+export const shown = [0.5, 0.99, 0.999, 1] as const
 
 export interface Row {
   contender: string
@@ -13,13 +16,15 @@ export interface Row {
   note?: string | undefined
   /** Milliseconds of one measurement. */
   time: Summary
+  /** Where the rare ones count: the value that a share of the measurements, e.g. '0.999', does not pass. */
+  quantiles?: Record<string, number>
   /** Milliseconds of processor time for the same: the median over the turns. */
   cpu?: number
   /** Bytes of memory at the most. */
   peak?: number
   /** Beside the reference, paired by round. */
   comparison?: Summary
-  /** The medians of the turns. */
+  /** The medians of the turns, or the quantile that is compared. */
   turns: number[]
 }
 
@@ -37,13 +42,16 @@ export interface AlternateOptions {
   perTurn: number
   /** Operations in one measurement, of which the times are the mean. */
   operations: number
-  comparison: Comparison
-  /** Whom the comparison is made with: 'ratio': reference / contender; 'difference': contender - reference. */
+  /** 'ratio': reference / contender; 'multiple': contender / reference; 'difference': contender - reference. */
+  comparison: Comparison | 'multiple'
+  /** Which quantile of a turn is compared: the median unless given. */
+  quantile?: number
+  /** Whom the comparison is made with. */
   reference: string
 }
 
 export async function alternate(contestants: readonly Contestant[], options: AlternateOptions): Promise<Alternation> {
-  const { rounds, perTurn, operations, comparison, reference } = options
+  const { rounds, perTurn, operations, comparison, reference, quantile: p } = options
   const turns = new Map<Contestant, Turn[]>(contestants.map((contestant) => [contestant, []]))
   const failed: Alternation['failed'] = []
   let others = 0
@@ -79,12 +87,18 @@ export async function alternate(contestants: readonly Contestant[], options: Alt
       version: contestant.version,
       note: contestant.note,
       time: summarize(times.flat()),
-      ...(cpus.length ? { cpu: median(cpus) } : {}),
+      ...(p === undefined ? {} : { quantiles: Object.fromEntries(shown.map((q) => [q, quantile(times.flat(), q)])) }),
+      ...(cpus.length && p === undefined ? { cpu: median(cpus) } : {}),
       ...(peaks.length ? { peak: Math.max(...peaks) } : {}),
       ...(base && contestant.name !== reference
-        ? { comparison: comparison === 'ratio' ? compare('ratio', base, times) : compare('difference', times, base) }
+        ? {
+            comparison:
+              comparison === 'ratio'
+                ? compare('ratio', base, times, p)
+                : compare(comparison === 'multiple' ? 'ratio' : 'difference', times, base, p)
+          }
         : {}),
-      turns: times.map(median)
+      turns: times.map((turn) => quantile(turn, p ?? 0.5))
     }
   })
   return { rows, failed, ...(wall > 0 ? { othersLoad: others / (wall * cores()) } : {}) }

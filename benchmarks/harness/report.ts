@@ -1,12 +1,14 @@
 // A scenario's result as a Markdown table.
-import type { Alternation, Row } from './alternate.js'
+import { shown, type Alternation, type Row } from './alternate.js'
 import type { Machine } from './machine.js'
 import type { Comparison, Summary } from './statistics.js'
 
 export interface CaseResult extends Alternation {
   title: string
   unit: 'ms' | 'us'
-  comparison: Comparison
+  comparison: Comparison | 'multiple'
+  /** Which quantile is compared: the median unless given. */
+  quantile?: number
   reference: string
   rounds: number
   perTurn: number
@@ -27,26 +29,33 @@ function number(value: number): string {
   const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value)))))
   return value.toFixed(digits)
 }
+const percent = (p: number): string => (p === 1 ? 'most' : `${Number((100 * p).toFixed(3))} %`)
 const withSpread = ({ median, low, high }: Summary, scale = 1, sign = ''): string =>
   `${median > 0 ? sign : ''}${number(median * scale)} (${number(low * scale)} – ${number(high * scale)})`
 
 function compared(row: Row, { comparison, reference, unit }: CaseResult): string {
-  if (row.contender === reference) return comparison === 'ratio' ? '1' : '0'
+  if (row.contender === reference) return comparison === 'difference' ? '0' : '1'
   if (!row.comparison) return '–'
-  return comparison === 'ratio'
-    ? `${withSpread(row.comparison)}x`
-    : withSpread(row.comparison, unit === 'us' ? 1000 : 1, '+')
+  return comparison === 'difference'
+    ? withSpread(row.comparison, unit === 'us' ? 1000 : 1, '+')
+    : `${withSpread(row.comparison)}x`
 }
 
 function caseTable(result: CaseResult): string {
-  const { unit, comparison, reference, rows, failed, othersLoad, rounds, perTurn } = result
+  const { unit, comparison, reference, rows, failed, othersLoad, rounds, perTurn, quantile } = result
   const scale = unit === 'us' ? 1000 : 1
-  const heading = comparison === 'ratio' ? `${reference} takes` : `more than ${reference}, ${unit}`
+  const heading = {
+    ratio: `${reference} takes`,
+    multiple: `beside ${reference}${quantile === undefined ? '' : `, ${percent(quantile)}`}`,
+    difference: `more than ${reference}, ${unit}`
+  }[comparison]
+  const rare = quantile === undefined ? [] : shown.slice(1)
   const table = [
-    ['', `${unit}, median`, heading, `processor time, ${unit}`, 'peak memory, MB', 'version'],
+    ['', `${unit}, median`, ...rare.map(percent), heading, `processor time, ${unit}`, 'peak memory, MB', 'version'],
     ...rows.map((row) => [
       row.contender,
       withSpread(row.time, scale),
+      ...rare.map((p) => number((row.quantiles?.[p] ?? NaN) * scale)),
       compared(row, result),
       row.cpu === undefined ? '–' : number(row.cpu * scale),
       row.peak === undefined ? '–' : String(Math.round(row.peak / 1e6)),
@@ -69,7 +78,7 @@ function caseTable(result: CaseResult): string {
     '',
     ...absent,
     ...(absent.length ? [''] : []),
-    `${rounds} rounds of ${perTurn}; in brackets the middle 80 %.${load}`
+    `${rounds} rounds of ${perTurn}${quantile === undefined ? '' : ' s'}; in brackets the middle 80 %.${load}`
   ].join('\n')
 }
 

@@ -11,7 +11,9 @@ export interface Case {
   /** What each contender is asked to do; none: the contenders are commands that are timed as a whole. */
   task?: Task
   contenders: readonly Command[]
-  comparison: 'ratio' | 'difference'
+  comparison: 'ratio' | 'multiple' | 'difference'
+  /** Where rare measurements count: the quantile that is compared. */
+  quantile?: number
   reference: string
   rounds: number
   perTurn: number
@@ -68,8 +70,9 @@ async function runCase(
     progress(`  ${rounds} rounds`)
     const operations = c.task && 'count' in c.task ? c.task.count : 1
     const result = await alternate(contestants, { ...c, rounds, operations })
-    const { title, unit, comparison, reference, perTurn } = c
-    return { title, unit, comparison, reference, rounds, perTurn, ...result, failed: [...absent, ...result.failed] }
+    const { title, unit, comparison, reference, perTurn, quantile } = c
+    const how = { comparison, reference, rounds, perTurn, ...(quantile === undefined ? {} : { quantile }) }
+    return { title, unit, ...how, ...result, failed: [...absent, ...result.failed] }
   } finally {
     for (const contestant of contestants) contestant.close()
   }

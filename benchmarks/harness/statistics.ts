@@ -28,15 +28,16 @@ export function summarize(values: readonly number[]): Summary {
 /** How two contenders compare: 'ratio' a / b, 'difference' a - b. */
 export type Comparison = 'ratio' | 'difference'
 
-/** Compares the medians of two contenders' turns round by round; rounds that one of them lacks are left out. */
+/** Compares two contenders' turns round by round, by their medians or another quantile; rounds that one of them lacks are left out. */
 export function compare(
   kind: Comparison,
   a: readonly (readonly number[])[],
-  b: readonly (readonly number[])[]
+  b: readonly (readonly number[])[],
+  p = 0.5
 ): Summary {
   const pairs: number[] = []
   for (let round = 0; round < Math.min(a.length, b.length); round++) {
-    const [x, y] = [median(a[round]!), median(b[round]!)]
+    const [x, y] = [quantile(a[round]!, p), quantile(b[round]!, p)]
     if (Number.isFinite(x) && Number.isFinite(y)) pairs.push(kind === 'ratio' ? x / y : x - y)
   }
   return summarize(pairs)
