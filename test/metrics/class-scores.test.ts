@@ -78,7 +78,7 @@ describe('ClassScores', () => {
       await scores.rocAuc()
       await scores.averagePrecision({ average: 'micro' })
     }
-    assert.equal(nt.memory().tensors, before)
+    assert.ok(nt.memory().tensors <= before) // fewer: the collector may come meanwhile
   })
 
   const two = (): metrics.ClassScores => new metrics.ClassScores(['a', 'b'])

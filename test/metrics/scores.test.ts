@@ -162,9 +162,9 @@ describe('Scores', () => {
       scores.loadState(scores.state())
       await scores.roc()
     }
-    assert.equal(nt.memory().tensors, before)
+    assert.ok(nt.memory().tensors <= before) // fewer: the collector may come meanwhile
     scores.reset()
-    assert.equal(nt.memory().tensors, before - 2)
+    assert.ok(nt.memory().tensors <= before - 2)
   })
 
   const refused: [string, () => unknown, RegExp][] = [

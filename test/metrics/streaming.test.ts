@@ -196,6 +196,6 @@ describe('Mean', () => {
       mean.update(loss, 3)
       accuracy.update(scores, labels)
     }
-    assert.equal(nt.memory().tensors, before)
+    assert.ok(nt.memory().tensors <= before) // fewer: the collector may come meanwhile
   })
 })
