@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { idxHeader } from '../../lib/data/idx.js'
-import { CIFAR10 } from '../../lib/data/sets.js'
+import { CIFAR10 } from '../../lib/data/cifar.js'
 
 const BYTES = 32 * 32 * 3
 
