@@ -33,7 +33,7 @@ program
   .command('train')
   .description('train a network, write a run folder and print how good the network is')
   .addArgument(new Argument('[task]', 'what to train').choices(['birds']))
-  .option('--recipe <name>', 'how: quick or default (unless given); docs/cli.md tells of them')
+  .option('--recipe <name>', 'how: quick, default (unless given) or best; docs/cli.md tells of them')
   .option('--epochs <n>', 'passes over the training pictures', whole(1, 100_000))
   .option('--batch-size <n>', 'pictures in a step', whole(1, 100_000))
   .option('--seed <n>', 'what chance begins with', whole(0, 2 ** 32 - 1))
