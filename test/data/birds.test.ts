@@ -1,12 +1,12 @@
-// datasets.birds with bird pictures of one's own: CIFAR-10 (where set-up has fetched it) and small folders and archives.
+// datasets.birds with bird pictures of one's own: a small CIFAR-10, and small folders and archives.
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
-import { cacheFolder } from '../../lib/data/cache.js'
 import { CIFAR10 } from '../../lib/data/cifar.js'
 import { arange, datasets, type ImageDataset } from '../../lib/index.js'
+import { writeSmallCifar } from '../support/small-cifar.js'
 import { noise, tar, temporaryCache } from './support.js'
 
 const jpeg = (seed: number, width = 40, height = 30) =>
@@ -15,13 +15,8 @@ const jpeg = (seed: number, width = 40, height = 30) =>
     .toBuffer()
 
 describe('datasets.birds', () => {
-  const entry = join(cacheFolder(), CIFAR10.name)
   const folder = temporaryCache()
-  beforeEach(function () {
-    // Tests don't use the network: scripts/data fetches the set, scripts/test calls it.
-    if (!existsSync(entry)) return this.skip()
-    symlinkSync(entry, join(folder(), CIFAR10.name))
-  })
+  beforeEach(() => writeSmallCifar(folder())) // 480 and 200 pictures, a tenth are birds
   const put = (name: string, contents: Uint8Array) => {
     writeFileSync(join(folder(), name), contents)
     return join(folder(), name)
@@ -44,19 +39,22 @@ describe('datasets.birds', () => {
       { name: './set/2.jpeg', data: await jpeg(4) }
     ]
     const archives = [put('more.tar', tar(members)), put('more.tar.gz', gzipSync(tar(members.slice(0, 1))))]
-    const read = (seed: number) => datasets.birds({ folders: [mine], archives, fine: true, seed })
+    const read = (seed: number) => datasets.birds({ folders: [mine], archives, fine: true, test: 150, seed })
     const sets = await read(3)
     const { train, test } = sets
     deepStrictEqual(train.classes, ['other', 'bird'])
     deepStrictEqual(train.sources, ['CIFAR-10', 'my.birds', 'more', 'more-2'])
     deepStrictEqual(
       train.sources.map((source) => all(sets, source)),
-      [60_000, 2, 2, 1]
+      [680, 2, 2, 1]
     )
-    const birds = 6005
-    const held = Math.round((15_000 * birds) / 60_005)
-    deepStrictEqual(test.counts, [15_000 - held, held])
-    deepStrictEqual(train.counts, [54_000 - 15_000 + held, birds - held])
+    deepStrictEqual(
+      [test.counts, train.counts],
+      [
+        [134, 16],
+        [478, 57]
+      ]
+    ) // 150 of 685, 73 of them birds
     deepStrictEqual([train.fine!.classes[2], train.fine!.groups], ['bird', [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]])
     const part = train.fromSource('more')
     const positions = arange(0, part.length, 1, { dtype: 'int32' })
@@ -88,8 +86,8 @@ describe('datasets.birds', () => {
     deepStrictEqual(
       [train.counts, test.counts],
       [
-        [48_600, 5400],
-        [5400, 600]
+        [551, 61],
+        [61, 7]
       ]
     )
     deepStrictEqual(test.fine, undefined)
@@ -105,7 +103,7 @@ describe('datasets.birds', () => {
     const message = /^datasets\.birds: expected a whole picture in cut\.jpg of .*damaged\.tar, got /
     await rejects(datasets.birds({ archives }), { message })
     deepStrictEqual(readdirSync(folder()).sort(), [CIFAR10.name, 'damaged.tar'])
-    const { train, test } = await datasets.birds({ archives, onError: 'skip' })
+    const { train, test } = await datasets.birds({ archives, onError: 'skip', test: 10 })
     strictEqual(all({ train, test }, 'damaged'), 1)
     deepStrictEqual(
       train.skipped.map(({ file }) => file),
