@@ -1,6 +1,6 @@
 // Batches of a set, in a seeded order, normalised and augmented on the device.
 import { setImmediate } from 'node:timers/promises'
-import { checkInteger, expected } from '../errors.js'
+import { checkInteger, checkOptions, expected } from '../errors.js'
 import type { BatchImagesOptions } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { permutation, uniform } from '../functional/random.js'
@@ -34,6 +34,8 @@ export interface DataLoaderOptions {
   balance?: boolean | readonly number[]
 }
 
+const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLast', 'balance']
+
 /**
  * Goes through a set in batches: each `for await` is one epoch. It holds back while two steps wait in the device's queue, so
  * that a loop that reads nothing stays bounded and lets timers and other work run.
@@ -53,6 +55,7 @@ export class DataLoader implements AsyncIterable<Batch> {
 
   constructor(dataset: ImageDataset, options: DataLoaderOptions = {}) {
     const op = 'DataLoader'
+    checkOptions(op, options, OPTIONS)
     const { batchSize = 32, shuffle = false, seed = 0, normalize = false, augment = {} } = options
     const { dropLast = false, balance = false } = options
     if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', dataset)

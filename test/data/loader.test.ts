@@ -272,6 +272,7 @@ describe('DataLoader', () => {
   })
 
   const mistakes: [string, DataLoaderOptions, RegExp][] = [
+    ['an unknown option', { batchsize: 7 } as never, /^DataLoader: .*got 'batchsize'\. Did you mean 'batchSize'\?/],
     ['batchSize 0', { batchSize: 0 }, /^DataLoader: expected batchSize as a whole number from 1, got 0/],
     ['a fraction as batchSize', { batchSize: 1.5 }, /batchSize/],
     ['a negative seed', { seed: -1 }, /^DataLoader: expected seed as a whole number in \[0, 2\^32\), got -1/],
