@@ -16,7 +16,7 @@ const contestant = (name: string, turns: (number[] | Error)[], log: string[] = [
     if (times instanceof Error) throw times
     return { times, cpu: 10, peak: 3e6 }
   },
-  close: () => {}
+  close: async () => {}
 })
 
 describe('benchmarks: statistics', () => {

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type * as Needletail from '../../lib/index.js'
 import type { Tensor } from '../../lib/index.js'
 
@@ -66,20 +67,53 @@ async function prepare(task: Task): Promise<Prepared> {
       return { version, note: 'compiled', run: (n) => timeEach(n, step) }
     }
     case 'stalls': {
-      // An epoch takes about four seconds, with a look at the validation set and two checkpoints at its end.
-      const [train, validation] = [birds(100 * task.batch), birds(20 * task.batch)]
-      const options = { validation, normalize: true, augment: { flip: 'horizontal', rotate: 25, blur: 3 } } as const
-      const fit = async (seconds: number): Promise<void> => {
-        const runs = await mkdtemp(join(tmpdir(), 'needletail-stalls-'))
-        const signal = AbortSignal.timeout(1000 * seconds)
-        const settings = { ...options, batchSize: task.batch, epochs: 1000, progress: false, runs, signal }
-        await nt.fit(network(), train, settings).catch((error: unknown) => {
-          if (!signal.aborted) throw error
-        })
-        await rm(runs, { recursive: true })
+      // One training that is under way: it stands still between the turns. An epoch takes about four seconds; at its end the
+      // network looks at the validation set, and one or two checkpoints are written.
+      const runs = await mkdtemp(join(tmpdir(), 'needletail-stalls-'))
+      const stop = new AbortController()
+      let [goOn, epoch] = [(): void => {}, 0]
+      let gate: Promise<void> | undefined
+      const training = nt.fit(network(), birds(100 * task.batch), {
+        validation: birds(20 * task.batch),
+        normalize: true,
+        augment: { flip: 'horizontal', rotate: 25, blur: 3 },
+        batchSize: task.batch,
+        epochs: 1_000_000,
+        progress: false,
+        runs,
+        signal: stop.signal,
+        callbacks: { onBatchEnd: () => gate, onEpochEnd: () => void epoch++ }
+      })
+      const ended = training.then(
+        () => {},
+        (error: unknown) => {
+          if (!stop.signal.aborted) throw error
+        }
+      )
+      const hold = (): void => void (gate = new Promise((resolve) => (goOn = resolve)))
+      const open = (): void => {
+        gate = undefined
+        goOn()
       }
-      await fit(1)
-      return { version, note: 'fit', run: (seconds) => stallsDuring(() => fit(seconds)) }
+      // After the first epoch everything has been compiled.
+      while (epoch === 0) await Promise.race([setTimeout(10), ended])
+      hold()
+      return {
+        version,
+        note: 'fit',
+        async run(seconds) {
+          open()
+          const late = await stallsDuring(() => Promise.race([setTimeout(1000 * seconds), ended]))
+          hold()
+          return late
+        },
+        async close() {
+          stop.abort()
+          open()
+          await ended
+          await rm(runs, { recursive: true })
+        }
+      }
     }
     case 'add': {
       const a = nt.tensor([1])

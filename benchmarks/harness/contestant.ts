@@ -16,7 +16,8 @@ export interface Command {
 export interface Contestant extends Ready {
   name: string
   turn(measurements: number): Promise<Turn>
-  close(): void
+  /** It ends by itself; one that doesn't is ended. */
+  close(): Promise<void>
 }
 
 /** A reason fit for a published result: the first line, without this machine's paths. */
@@ -60,15 +61,18 @@ export async function start({ name, command, args, env }: Command, task: Task, l
       child.stdin.write(`${JSON.stringify(request)}\n`)
     })
 
-  const close = (): void => {
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()))
+  const close = async (): Promise<void> => {
     child.stdin.end()
-    child.kill()
+    const timer = setTimeout(() => child.kill('SIGKILL'), 3000)
+    await gone
+    clearTimeout(timer)
   }
   try {
     const ready = (await ask({ prepare: task })) as unknown as Ready
     return { ...ready, name, turn: async (n) => (await ask({ run: n })) as unknown as Turn, close }
   } catch (error) {
-    close()
+    await close()
     throw error
   }
 }
@@ -95,6 +99,6 @@ export function wholeProcess({ name, command, args, env }: Command): Contestant 
     name,
     version: '',
     turn: async (n) => ({ times: Array.from({ length: n }, once) }),
-    close: () => {}
+    close: async () => {}
   }
 }

@@ -13,7 +13,7 @@ export type Task =
   | { kind: 'train'; batch: number }
   /** Class probabilities of one batch, read. */
   | { kind: 'infer'; batch: number }
-  /** How late timers are while a network is trained by fit, for as many seconds as measurements are asked for. */
+  /** How late timers are while a training by fit is under way, for as many seconds as measurements are asked for. */
   | { kind: 'stalls'; batch: number }
   /** An addition of two one-element tensors: the mean over `count` of them, the results dropped and freed. */
   | { kind: 'add'; count: number }

@@ -74,6 +74,6 @@ async function runCase(
     const how = { comparison, reference, rounds, perTurn, ...(quantile === undefined ? {} : { quantile }) }
     return { title, unit, ...how, ...result, failed: [...absent, ...result.failed] }
   } finally {
-    for (const contestant of contestants) contestant.close()
+    await Promise.all(contestants.map((contestant) => contestant.close()))
   }
 }

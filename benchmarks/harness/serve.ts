@@ -5,6 +5,8 @@ import type { Ready, Task } from './protocol.js'
 export interface Prepared extends Ready {
   /** Measures `n` times; milliseconds each. */
   run: (n: number) => number[] | Promise<number[]>
+  /** Ends what still runs, once nothing more is asked for. */
+  close?: () => Promise<void>
   /** The work is done by another process: this one's processor time and memory say nothing. */
   elsewhere?: boolean
 }
@@ -65,4 +67,5 @@ export async function serve(prepare: (task: Task) => Prepared | Promise<Prepared
       answer({ error: error instanceof Error ? error.message : String(error) })
     }
   }
+  await prepared?.close?.()
 }
