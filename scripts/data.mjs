@@ -1,4 +1,4 @@
-// Puts MNIST and CIFAR-10 into the cache (NEEDLETAIL_CACHE), so that tests and examples find them there and need no network.
+// Puts MNIST and CIFAR-10 into the cache (NEEDLETAIL_CACHE), so that tests find them there and need no network.
 // Usage: node --import tsx scripts/data.mjs
 import { CIFAR10 } from '../lib/data/cifar.js'
 import { MNIST } from '../lib/data/mnist.js'

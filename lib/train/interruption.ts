@@ -1,15 +1,17 @@
 // Ctrl-C, SIGTERM and AbortSignal: a wish to stop that the training loop asks for after each batch. Handlers are there only
 // while a training runs.
 
+import type { Abortable } from './options.js'
+
 type StopSignal = 'SIGINT' | 'SIGTERM'
 
 export class Interruption implements Disposable {
-  readonly #abort: AbortSignal | undefined
+  readonly #abort: Abortable | undefined
   #received: StopSignal | undefined
   readonly #handlers: Record<StopSignal, () => void>
 
   /** @param notice told once, at the first signal. */
-  constructor(abort: AbortSignal | undefined, notice: (signal: StopSignal) => void) {
+  constructor(abort: Abortable | undefined, notice: (signal: StopSignal) => void) {
     this.#abort = abort
     const handler = (signal: StopSignal) => () => {
       if (this.#received) this.raise(signal) // the second quits

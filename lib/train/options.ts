@@ -23,6 +23,12 @@ export interface Steps {
   perEpoch: number
 }
 
+/** An AbortSignal: said without its type, which not every program has declared. */
+export interface Abortable {
+  readonly aborted: boolean
+  throwIfAborted(): void
+}
+
 export interface EarlyStopping {
   /** Epochs without a better value of `monitor` after which training ends. */
   patience: number
@@ -73,7 +79,7 @@ export interface FitOptions {
   earlyStopping?: EarlyStopping | undefined
   callbacks?: Callbacks | readonly Callbacks[] | undefined
   /** Ends the training after the batch that is being done, as Ctrl-C does; `fit` then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined
+  signal?: Abortable | undefined
   /** The name of the run's folder, which gets a number: runs/<name>-001; 'run' unless given. */
   name?: string | undefined
   /** The folder that run folders are made in; 'runs' unless given. */
@@ -138,7 +144,7 @@ export interface Plan {
   monitor: MetricName | 'loss'
   earlyStopping: Required<EarlyStopping> | undefined
   callbacks: readonly Callbacks[]
-  signal: AbortSignal | undefined
+  signal: Abortable | undefined
   name: string
   runs: string
   resume: string | undefined

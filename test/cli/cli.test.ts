@@ -16,7 +16,8 @@ describe('needletail', () => {
     it(`lists its commands: ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await needletail(args)
       deepStrictEqual([code, stderr], [0, ''])
-      for (const command of ['predict', 'datasets', 'doctor']) match(stdout, new RegExp(`^  ${command} `, 'm'))
+      for (const command of ['train', 'evaluate', 'predict', 'datasets', 'doctor'])
+        match(stdout, new RegExp(`^  ${command} `, 'm'))
       match(stdout, /Exit codes: 0 .*, 1 .*, 2 /)
     })
   }
@@ -26,6 +27,18 @@ describe('needletail', () => {
     strictEqual(code, 0)
     match(stdout, /Usage: needletail predict \[options\] <run> <photos\.\.\.>/)
     match(stdout, /--weights <which>/)
+  })
+
+  it('is told of in docs/cli.md, every option of it', async () => {
+    const manual = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+    for (const command of ['train', 'evaluate', 'predict', 'datasets', 'doctor']) {
+      const { stdout } = await needletail([command, '--help'])
+      const section = manual.split(/^## /m).find((text) => text.startsWith(`${command}\n`)) ?? ''
+      for (const [option] of stdout.matchAll(/--[a-z-]+/g)) {
+        if (option !== '--help') ok(section.includes(`\`${option}`), `${command} ${option}`)
+      }
+      for (const [, name] of stdout.matchAll(/^ {2}(list|fetch) /gm)) ok(section.includes(`datasets ${name}`), name)
+    }
   })
 
   it('is at a loss without a command', async () => {

@@ -1,28 +1,45 @@
-// The story loop.ts runs as it stands, on the real MNIST.
-import { ok } from 'node:assert/strict'
+// The stories run as they stand: loop.ts on the real MNIST; birds.ts, and is-it-a-bird.ts on its run, on a few easy pictures.
+import { match, ok } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
 import { cacheFolder } from '../../lib/data/cache.js'
 import { MNIST } from '../../lib/data/mnist.js'
+import { writeSmallCifar } from '../support/small-cifar.js'
 import { temporaryFolder } from '../support/temporary.js'
 
-const story = fileURLToPath(new URL('../fixtures/stories/loop.ts', import.meta.url))
-
-describe('the story loop.ts', () => {
+describe('the stories', function () {
+  this.timeout(300_000)
   const path = temporaryFolder()
 
-  it('reads digits to 0.97 after one epoch, and saves and loads its weights', async function () {
-    if (!existsSync(join(cacheFolder(), MNIST.name))) return this.skip()
-    this.timeout(300_000)
-    const output = execFileSync(process.execPath, ['--import', import.meta.resolve('tsx'), story], {
+  function run(story: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): string {
+    const file = fileURLToPath(new URL(`../fixtures/stories/${story}`, import.meta.url))
+    return execFileSync(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args], {
       cwd: path(''),
-      encoding: 'utf8'
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'ignore']
     })
+  }
+
+  it('loop.ts reads digits to 0.97 after one epoch, and saves and loads its weights', function () {
+    if (!existsSync(join(cacheFolder(), MNIST.name))) return this.skip()
+    const output = run('loop.ts')
     const accuracy = Number(/^accuracy ([\d.]+)$/m.exec(output)?.[1])
     ok(accuracy >= 0.97, output)
     ok(/^last loss [\d.]+$/m.test(output), output)
     ok(existsSync(path('digits.safetensors')))
+  })
+
+  it('birds.ts leaves a run, and is-it-a-bird.ts asks it', async () => {
+    const output = run('birds.ts', [], { EPOCHS: '2', NEEDLETAIL_CACHE: writeSmallCifar(path('cache')) })
+    match(output, /^runs\/birds-001 \{ accuracy: [\d.]+, precision: [\d.]+, recall: [\d.]+ \} /)
+    const background = { r: 190, g: 190, b: 190 }
+    await sharp({ create: { width: 300, height: 200, channels: 3, background } })
+      .jpeg()
+      .toFile(path('photo.jpg'))
+    match(run('is-it-a-bird.ts', ['runs/birds-001', 'photo.jpg']), /^photo\.jpg: (bird|other) \(\d+\.\d %\)\n$/)
   })
 })

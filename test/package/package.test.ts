@@ -1,5 +1,5 @@
 // The package as a user gets it: packed, installed without a network and without a compiler in PATH, imported, required,
-// type-checked by two compilers, and run with the story tensors.ts.
+// type-checked by two compilers, and run: the stories tensors.ts, birds.ts and is-it-a-bird.ts, and the command needletail.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeSmallCifar } from '../support/small-cifar.js'
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..')
 const fixtures = join(root, 'test/package/fixtures')
@@ -55,7 +57,7 @@ describe('the packed package', function () {
     return execFileSync(process.execPath, args, {
       cwd: folder,
       encoding: 'utf8',
-      env: { PATH: bin, HOME: folder },
+      env: { PATH: bin, HOME: folder, NEEDLETAIL_CACHE: join(folder, 'cache'), EPOCHS: '1' },
       stdio: ['ignore', 'pipe', 'pipe']
     })
   }
@@ -105,7 +107,9 @@ describe('the packed package', function () {
     attempt(npmCli(), 'install', `./${packed.filename}`, '--offline', `--cache=${cache}`, '--no-audit', '--no-fund')
     for (const file of ['require.cjs', 'import.mjs', 'consumer.ts'])
       copyFileSync(join(fixtures, file), join(folder, file))
-    copyFileSync(join(stories, 'tensors.ts'), join(folder, 'tensors.ts'))
+    for (const story of ['tensors.ts', 'birds.ts', 'is-it-a-bird.ts'])
+      copyFileSync(join(stories, story), join(folder, story))
+    writeSmallCifar(join(folder, 'cache'))
   })
 
   after(() => {
@@ -138,13 +142,46 @@ describe('the packed package', function () {
     it(`runs the story tensors.ts, compiled by ${name}`, () => {
       const out = `out-${version.source.replace(/\W/g, '')}`
       const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
-      attempt(tsc, 'tensors.ts', '--outDir', out, ...types, ...strictest)
+      attempt(tsc, 'tensors.ts', 'birds.ts', 'is-it-a-bird.ts', '--outDir', out, ...types, ...strictest)
       checkStory(attempt(`${out}/tensors.js`))
     })
   }
 
   it('runs the story tensors.ts through tsx', () => {
     checkStory(attempt('--import', import.meta.resolve('tsx'), 'tensors.ts'))
+  })
+
+  it('runs the stories birds.ts and is-it-a-bird.ts', () => {
+    const tsx = ['--import', import.meta.resolve('tsx')]
+    assert.match(
+      attempt(...tsx, 'birds.ts'),
+      /^runs\/birds-001 \{ accuracy: [\d.]+, precision: [\d.]+, recall: [\d.]+ \}/
+    )
+    const photo = join(root, 'test/package/fixtures/photo.png')
+    const answer = attempt(...tsx, 'is-it-a-bird.ts', 'runs/birds-001', photo)
+    assert.match(answer, /photo\.png: (bird|other) \(\d+\.\d %\)\n$/)
+  })
+
+  it('has the command needletail, with all its commands', () => {
+    const needletail = (...args: string[]) => attempt('node_modules/.bin/needletail', ...args)
+    const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
+    assert.equal(needletail('--version'), `${version}\n`)
+    assert.match(needletail('doctor'), /^ok +addon +.*node_modules\/needletail\/prebuilds\//m)
+    assert.match(needletail('datasets'), /^birds .*cache\/cifar10-1$/m)
+    const figures = needletail('train', 'birds', '--recipe', 'quick', '--epochs', '1', '--name', 'quick')
+    assert.match(figures, /\naccuracy \d\.\d{3} precision \d\.\d{3} recall \d\.\d{3}\n$/)
+    assert.equal(needletail('evaluate', 'runs/quick-001'), figures)
+    const photo = join(root, 'test/package/fixtures/photo.png')
+    const [{ file, label }] = JSON.parse(needletail('predict', 'runs/quick-001', '--json', photo)) as [
+      Record<string, string>
+    ]
+    assert.ok(file === photo && ['bird', 'other'].includes(label!))
+    // As a shell starts it.
+    const started = execFileSync(join(folder, 'node_modules/.bin/needletail'), ['--version'], {
+      encoding: 'utf8',
+      env: { PATH: bin }
+    })
+    assert.equal(started, `${version}\n`)
   })
 
   it('says what is missing where no prebuild fits and nothing can be compiled', () => {
