@@ -1,5 +1,6 @@
 // A labelled set of pictures, and the sets made from it. The pixels stay uint8 and are held once: sets that are relabelled,
 // selected or split share them, in the host's memory and on the device.
+import { setImmediate } from 'node:timers/promises'
 import { checkWord, expected } from '../errors.js'
 import { batchImages, type BatchImagesOptions } from '../functional/batch.js'
 import { permutation } from '../functional/random.js'
@@ -209,7 +210,22 @@ export class ImageDataset {
 
   /** Mean and standard deviation (of the population) of each channel, in 0..1; computed by the first call. */
   get statistics(): Statistics {
-    this.#statistics ??= statisticsOf(this.#parts.pixels.data, this.shape, this.#parts.rows?.data)
+    const measurement = this.#measuring()
+    for (let step = measurement.next(); ; step = measurement.next()) if (step.done) return step.value
+  }
+
+  /** The same; timers and other work run while it is computed. */
+  async computeStatistics(): Promise<Statistics> {
+    const measurement = this.#measuring()
+    for (let step = measurement.next(); ; step = measurement.next()) {
+      if (step.done) return step.value
+      await setImmediate()
+    }
+  }
+
+  *#measuring(): Generator<undefined, Statistics, undefined> {
+    const { pixels, rows } = this.#parts
+    this.#statistics ??= yield* measuring(pixels.data, this.shape, rows?.data)
     return this.#statistics
   }
 
@@ -348,28 +364,43 @@ function quotas(counts: number[], total: number): number[] {
   return whole
 }
 
-/** Sums of bytes and of their squares, which are exact: they stay below 2^53. */
-function statisticsOf(pixels: Uint8Array, shape: Shape, rows: Int32Array | undefined): Statistics {
+/** Pixels that are summed before others may have the thread: some milliseconds of work. */
+const SLICE = 2 ** 21
+
+/** Sums of bytes and of their squares, which are exact: they stay below 2^53. Pauses now and then. */
+function* measuring(
+  pixels: Uint8Array,
+  shape: Shape,
+  rows: Int32Array | undefined
+): Generator<undefined, Statistics, undefined> {
   const channels = shape[2]
   const bytes = shape[0] * shape[1] * channels
   const n = rows ? rows.length : pixels.length / bytes
   const count = n * shape[0] * shape[1]
   if (count === 0) throw expected('statistics', 'at least one picture', 'none')
-  const mean: number[] = []
-  const std: number[] = []
-  for (let channel = 0; channel < channels; channel++) {
-    let sum = 0
-    let squares = 0
-    for (let i = 0; i < n; i++) {
-      const start = (rows ? rows[i]! : i) * bytes
+  const sums = Array<number>(channels).fill(0)
+  const squares = Array<number>(channels).fill(0)
+  for (let i = 0, done = 0; i < n; i++) {
+    const start = (rows ? rows[i]! : i) * bytes
+    for (let channel = 0; channel < channels; channel++) {
+      let sum = 0
+      let square = 0
       for (let at = start + channel; at < start + bytes; at += channels) {
         const value = pixels[at]!
         sum += value
-        squares += value * value
+        square += value * value
       }
+      sums[channel]! += sum
+      squares[channel]! += square
     }
-    mean.push(sum / count / 255)
-    std.push(Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2)) / 255)
+    done += bytes
+    if (done >= SLICE) {
+      done = 0
+      yield
+    }
   }
-  return { mean, std }
+  return {
+    mean: sums.map((sum) => sum / count / 255),
+    std: squares.map((square, c) => Math.sqrt(Math.max(0, square / count - (sums[c]! / count) ** 2)) / 255)
+  }
 }

@@ -1,6 +1,6 @@
 // The training loop.
 import { join } from 'node:path'
-import type { ImageDataset } from '../data/dataset.js'
+import { ImageDataset } from '../data/dataset.js'
 import { exists } from '../data/cache.js'
 import { expected } from '../errors.js'
 import type { Module } from '../nn/module.js'
@@ -29,6 +29,7 @@ import { MetricsTable, TIME_COLUMNS } from './table.js'
  * Afterwards the network holds the last weights, or with `averageWeights` their average.
  */
 export async function fit(network: Module, train: ImageDataset, options: FitOptions = {}): Promise<Run> {
+  if (options?.normalize === true && train instanceof ImageDataset && train.length > 0) await train.computeStatistics()
   const plan = checkFit(network, train, options)
   const config = configOf(plan)
   if (plan.resume !== undefined) await checkSameConfig(plan.resume, config)

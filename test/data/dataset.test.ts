@@ -39,6 +39,16 @@ describe('ImageDataset', () => {
     deepStrictEqual(std, [0.5, Math.sqrt(125) / 255, 0])
   })
 
+  it('computes the same statistics in slices, between which timers run', async () => {
+    const random = new Uint8Array(6 * 2 ** 20).map((_, i) => Math.imul(i + 1, 2654435761) >>> 24)
+    const make = () => ImageDataset.from({ pixels: random, shape: [1024, 1024, 3], labels: [0, 1], classes })
+    let ticks = 0
+    const ticking = setInterval(() => ticks++, 0)
+    deepStrictEqual(await make().computeStatistics(), make().statistics)
+    clearInterval(ticking)
+    ok(ticks > 0)
+  })
+
   it('computes the statistics of a subset from its own pictures', () => {
     const set = small([0, 1, 2, 0])
     const part = set.subset([3, 1])
