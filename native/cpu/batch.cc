@@ -22,8 +22,9 @@ void checkRange(const int32_t* x, int64_t n, int64_t size, const char* what) {
   for (int64_t i = 0; i < n; i++) good &= x[i] >= 0 && x[i] < size;
   if (good) return;
   const int32_t* bad = std::find_if(x, x + n, [=](int32_t v) { return v < 0 || v >= size; });
-  throw Error(std::string("expected ") + what + " in [0, " + std::to_string(size) + "), got " + std::to_string(*bad),
-              Fault::device);
+  throw Error(
+      std::string("expected ") + what + " in [0, " + std::to_string(size) + "), got " + std::to_string(*bad) + ".",
+      Fault::device);
 }
 
 // The coordinate of n mirrored at the outermost ones, which aren't doubled.

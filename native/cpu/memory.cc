@@ -3,6 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/strided.h"
+#include "types.h"
 
 namespace needletail {
 

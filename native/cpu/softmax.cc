@@ -154,7 +154,8 @@ struct CrossEntropyRun final : Prepared {
     for (int64_t i = 0; i < n; i++) {
       const int64_t l = label(labels, i);
       if (l < 0 || l >= classes) {
-        throw Error("expected labels in [0, " + std::to_string(classes) + "), got " + std::to_string(l), Fault::device);
+        throw Error("expected labels in [0, " + std::to_string(classes) + "), got " + std::to_string(l) + ".",
+                    Fault::device);
       }
     }
     float weightSum = static_cast<float>(classes);

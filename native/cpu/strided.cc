@@ -187,25 +187,6 @@ void StridedCopy::run(const void* source, void* target) const {
   });
 }
 
-uint64_t bitsOf(DType dtype, double value) {
-  // A number that an integer can't hold: the nearest that it can.
-  if (!isFloat(dtype)) value = std::isnan(value) ? 0 : std::clamp(value, -9.2e18, 9.2e18);
-  if (dtype == DType::boolean) value = value != 0;
-  uint64_t bits = 0;
-  dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T v;
-    if constexpr (std::is_class_v<T>)
-      v = T(static_cast<float>(value));
-    else if constexpr (std::is_integral_v<T>)
-      v = static_cast<T>(static_cast<int64_t>(value));
-    else
-      v = static_cast<T>(value);
-    std::memcpy(&bits, &v, sizeof v);
-  });
-  return bits;
-}
-
 void fillElements(size_t elementSize, uint64_t bits, void* to, int64_t n) {
   bySize(elementSize, [&](auto tag) {
     using T = typename decltype(tag)::type;

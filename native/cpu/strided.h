@@ -37,8 +37,7 @@ class StridedCopy {
   double cost_ = 40;
 };
 
-// The bits of a number stored as `dtype`, and n elements made of them.
-uint64_t bitsOf(DType dtype, double value);
+// n elements made of bits (bitsOf).
 void fillElements(size_t elementSize, uint64_t bits, void* to, int64_t n);
 
 }  // namespace needletail

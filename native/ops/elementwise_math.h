@@ -6,11 +6,7 @@
 #include <limits>
 #include <type_traits>
 
-#if defined(__CUDACC__)
-#define NT_INLINE __host__ __device__ __forceinline__
-#else
-#define NT_INLINE inline __attribute__((always_inline))
-#endif
+#include "inline.h"
 
 namespace needletail {
 #if defined(NT_ISA)

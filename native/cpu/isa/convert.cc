@@ -18,16 +18,6 @@ constexpr bool isHalf = std::is_class_v<T>;
 template <class T>
 constexpr bool isReal = std::is_class_v<T> || std::is_floating_point_v<T>;
 
-// Towards zero; what is too large becomes the nearest that fits, NaN becomes 0.
-template <class I>
-inline I saturate(float f) {
-  constexpr float low = static_cast<float>(std::numeric_limits<I>::min());
-  constexpr float high = static_cast<float>(std::numeric_limits<I>::max());  // rounded up where it has no float
-  f = f != f ? 0 : f;
-  f = f < low ? low : f;
-  return f >= high ? std::numeric_limits<I>::max() : static_cast<I>(f);
-}
-
 template <class F, class T>
 inline T convert(F x) {
   if constexpr (isReal<F>) {
