@@ -18,7 +18,7 @@ export interface MemoryInfo {
 
 /** What is in use. Tensors that JavaScript has let go count until the garbage collector has seen it. */
 export function memory(): MemoryInfo {
-  return { ...native.memory(), device: 'cpu' }
+  return { ...native.memory(), device: native.device() }
 }
 
 /** Starts `peakBytes` anew. */

@@ -49,6 +49,8 @@ export interface Native {
   isa(): string
   /** oneDNN's version. */
   onednn(): string
+  /** The device on which tensors are made that follow from no other; with a name, chooses it. */
+  device(name?: string): string
   /** Commands that have been given to the queue and have not run. */
   pending(): number
   /** A gate for tests: while it is held, the queue runs nothing. */

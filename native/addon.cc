@@ -72,7 +72,7 @@ struct Environment {
     napi_delete_reference(static_cast<Environment*>(context)->env, static_cast<napi_ref>(reference));
   }
   void reportMemory() {
-    const int64_t used = static_cast<int64_t>(cpuDevice().allocator.used());
+    const int64_t used = static_cast<int64_t>(defaultDevice().allocator.used());
     if (used - reported < kReportStep && reported - used < kReportStep) return;
     int64_t result;
     napi_adjust_external_memory(env, used - reported, &result);
@@ -154,6 +154,12 @@ struct Call_ {
     if (tensors.size() > kScratchHandles) failArgument("at most 16384 results", std::to_string(tensors.size()).c_str());
     for (size_t i = 0; i < tensors.size(); i++) here.out[i] = tensors[i] ? here.add(tensors[i]) : -1;
     return integerValue(static_cast<int32_t>(tensors.size()));
+  }
+  std::string string(int i) const {
+    char text[256];
+    size_t length = 0;
+    if (i < static_cast<int>(count)) napi_get_value_string_utf8(env, values[i], text, sizeof text, &length);
+    return std::string(text, length);
   }
   napi_value integerValue(int32_t v) const {
     napi_value value;
@@ -458,7 +464,7 @@ napi_value readLater(const Call_& c) {
   napi_create_reference(c.env, buffer, 1, &read->buffer);
   napi_create_promise(c.env, &read->deferred, &promise);
   if (c.here.reading++ == 0) napi_ref_threadsafe_function(c.env, c.here.wakeUp);
-  Device& device = cpuDevice();
+  Device& device = defaultDevice();
   const void* from = any ? t.storage()->data : nullptr;
   device.queue.push(
       [read = read.release(), from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
@@ -476,8 +482,8 @@ napi_value readLater(const Call_& c) {
 // sync(): waits, and throws the first failure that nobody has seen
 napi_value sync(const Call_& c) {
   checkReadable(c);
-  cpuDevice().queue.wait();
-  if (Failure failure = cpuDevice().queue.takeFailure()) throw *failure;
+  defaultDevice().queue.wait();
+  if (Failure failure = defaultDevice().queue.takeFailure()) throw *failure;
   return c.none();
 }
 
@@ -569,7 +575,7 @@ napi_value recordBegin(const Call_& c) {
     for (const Tensor& t : c.list(0, c.integer(0), "compile")) inputs.push_back(apply1(copyOp, {t}));
   }
   napi_value count = c.give(inputs);
-  c.here.recorder = std::make_unique<Recorder>(cpuDevice(), inputs);
+  c.here.recorder = std::make_unique<Recorder>(defaultDevice(), inputs);
   return count;
 }
 // recordEnd(results) → number of the program, with the results in the scratch memory; -1 results: give up
@@ -635,7 +641,7 @@ napi_value object(const Call_& c, std::initializer_list<std::pair<const char*, d
 napi_value memory(const Call_& c) {
   c.here.handles.pollAll();
   c.here.reportMemory();
-  const Allocator& a = cpuDevice().allocator;
+  const Allocator& a = defaultDevice().allocator;
   return object(c, {{"tensors", static_cast<double>(c.here.handles.live())},
                     {"bytes", static_cast<double>(a.used())},
                     {"peakBytes", static_cast<double>(a.peak())},
@@ -644,32 +650,36 @@ napi_value memory(const Call_& c) {
 }
 napi_value counters(const Call_& c) {
   return object(c, {{"crossings", static_cast<double>(c.here.crossings)},
-                    {"allocations", static_cast<double>(cpuDevice().allocator.allocations())},
-                    {"executed", static_cast<double>(cpuDevice().queue.executed())},
-                    {"prepared", static_cast<double>(cpuDevice().preparedCount())}});
+                    {"allocations", static_cast<double>(defaultDevice().allocator.allocations())},
+                    {"executed", static_cast<double>(defaultDevice().queue.executed())},
+                    {"prepared", static_cast<double>(defaultDevice().preparedCount())}});
 }
 napi_value setMemoryLimit(const Call_& c) {
-  cpuDevice().allocator.setLimit(static_cast<size_t>(std::max(0.0, c.number(0))));
+  defaultDevice().allocator.setLimit(static_cast<size_t>(std::max(0.0, c.number(0))));
   return c.none();
 }
 napi_value resetPeak(const Call_& c) {
-  cpuDevice().allocator.resetPeak();
+  defaultDevice().allocator.resetPeak();
   return c.none();
 }
 napi_value getThreads(const Call_& c) { return c.integerValue(threads()); }
 napi_value setThreads_(const Call_& c) {
   const int count = c.integer(0);
   if (count < 1 || count > 1024) throw expected("setThreads", "a whole number from 1 to 1024", std::to_string(count));
-  cpuDevice().queue.wait();
+  defaultDevice().queue.wait();
   setThreads(count);
-  cpuDevice().forgetPrepared();  // they were made for another number of threads
+  defaultDevice().forgetPrepared();  // they were made for another number of threads
   return c.none();
+}
+napi_value device_(const Call_& c) {
+  if (c.count > 0) setDefaultDevice(deviceNamed(c.string(0)));
+  return c.text(defaultDevice().backend.name);
 }
 napi_value isa_(const Call_& c) { return c.text(isaName()); }
 napi_value onednn_(const Call_& c) { return c.text(onednnVersion()); }
-napi_value pending(const Call_& c) { return c.numberValue(static_cast<double>(cpuDevice().queue.pending())); }
+napi_value pending(const Call_& c) { return c.numberValue(static_cast<double>(defaultDevice().queue.pending())); }
 napi_value hold(const Call_& c) {
-  cpuDevice().queue.hold(c.flag(0));
+  defaultDevice().queue.hold(c.flag(0));
   return c.none();
 }
 napi_value poll(const Call_& c) {
@@ -770,6 +780,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("resetPeak", resetPeak),
                                                 FUNCTION("threads", getThreads),
                                                 FUNCTION("setThreads", setThreads_),
+                                                FUNCTION("device", device_),
                                                 FUNCTION("isa", isa_),
                                                 FUNCTION("onednn", onednn_),
                                                 FUNCTION("pending", pending),

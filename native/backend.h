@@ -47,6 +47,7 @@ struct Call {
 struct Stream {
   void* handle = nullptr;  // cudaStream_t on CUDA
   void* workspace = nullptr;  // at least as large as the Prepared asked
+  const char* op = "";  // whose call is run
 };
 
 // What a device makes of a Call, once, and caches by it: a oneDNN primitive, a cuDNN plan, a launch configuration.

@@ -1,7 +1,5 @@
 #include "device.h"
 
-#include <cstdlib>
-
 #include "op.h"
 
 namespace needletail {
@@ -48,15 +46,6 @@ void* Device::allocate(size_t bytes) {
               Fault::memory);
 }
 
-Device& cpuDevice() {
-  // Never destroyed: its thread may run until the process ends. Registered here, after the libraries it uses have been
-  // initialised, the handler runs before theirs.
-  static Device* device = [] {
-    auto* made = new Device(cpuBackend());
-    std::atexit([] { cpuDevice().queue.stop(); });
-    return made;
-  }();
-  return *device;
-}
+Device& cpuDevice() { return deviceNamed("cpu"); }
 
 }  // namespace needletail

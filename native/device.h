@@ -32,6 +32,12 @@ class Device {
 };
 
 Device& cpuDevice();
+// The device of that name: "cpu", or one whose backend's library lies beside the addon ("cuda:0", "emulated"), opened
+// when it is first asked for. Throws where there is none.
+Device& deviceNamed(const std::string& name);
+// Where tensors are made that follow from no other; the CPU unless said otherwise.
+Device& defaultDevice();
+void setDefaultDevice(Device& device);
 
 // What frees tensors that JavaScript has let go but not disposed of, for a thread that is short of memory (set by the
 // addon).

@@ -66,7 +66,7 @@ void Arguments::fail(const std::string& what, const std::string& actual, const s
 Tensor empty(const Spec& spec) {
   checkSize(spec);
   try {
-    return Tensor::make(spec, new Storage(currentDevice ? *currentDevice : cpuDevice(), spec.bytes()));
+    return Tensor::make(spec, new Storage(currentDevice ? *currentDevice : defaultDevice(), spec.bytes()));
   } catch (const Error& error) {
     throw Error(std::string(currentOp) + ": " + error.what(), error.fault);
   }

@@ -145,7 +145,7 @@ Tensors Program::replay(const Tensors& given) {
       }
       for (const Run::Item& item : run->items) {
         if (queue.stopping()) return;
-        op = item.op;
+        op = stream.op = item.op;
         queue.runPrepared(stream, *item.prepared, item.buffers.data());
       }
       for (size_t i = 0; i < to.size(); i++) {

@@ -130,6 +130,7 @@ void Queue::runKernel(Command& command) {
     }
     for (int i = 0; i < command.outputs; i++) heal(outputs[i]);
   }
+  stream_.op = command.op;
   try {
     runPrepared(stream_, *command.prepared, buffers);
   } catch (const std::exception& error) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { native } from '../../lib/native.js'
 import { opNames } from '../../lib/op-names.generated.js'
 import { composed, table } from './cases.js'
 import { checksOf, untestedDTypes } from './checks.js'
@@ -20,8 +21,27 @@ describe('ops', () => {
     }
     assert.deepEqual(missing, [])
   })
-  for (const [op, row] of Object.entries<OpCases>({ ...table, ...composed }))
-    describe(op, () => {
-      for (const [title, check] of checksOf(op, row)) it(title, check)
-    })
 })
+
+/** The devices that the addon has here: 'emulated' is the GPU's kernels, compiled to run on the processor. */
+const devices = ['cpu', 'emulated'] as const
+
+for (const device of devices) {
+  describe(`ops on ${device}`, () => {
+    before(function () {
+      try {
+        native.device(device)
+      } catch (error) {
+        console.log(
+          `  left out: ${(error as Error).message} node scripts/build.mjs -DNEEDLETAIL_EMULATED=ON builds it.`
+        )
+        this.skip()
+      }
+    })
+    after(() => void native.device('cpu'))
+    for (const [op, row] of Object.entries<OpCases>({ ...table, ...composed }))
+      describe(op, () => {
+        for (const [title, check] of checksOf(op, row)) it(title, check)
+      })
+  })
+}

@@ -1,0 +1,36 @@
+// Elements of any dtype as the numbers that are computed with: half-precision floats as float32.
+#pragma once
+#include "inline.h"
+#include "types.h"
+
+namespace needletail::cuda {
+
+// Element `i` as T; T is float for floats, else the dtype's own type (uint8_t for bool).
+template <class T>
+NT_INLINE T load(const void* data, DType dtype, int64_t i) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (dtype == DType::bfloat16) return static_cast<const BFloat16*>(data)[i];
+    if (dtype == DType::float16) return static_cast<const Float16*>(data)[i];
+  }
+  return static_cast<const T*>(data)[i];
+}
+
+template <class T>
+NT_INLINE void store(void* data, DType dtype, int64_t i, T value) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (dtype == DType::bfloat16) return void(static_cast<BFloat16*>(data)[i] = BFloat16(value));
+    if (dtype == DType::float16) return void(static_cast<Float16*>(data)[i] = Float16(value));
+  }
+  static_cast<T*>(data)[i] = value;
+}
+
+// Calls f with Type<T>, T what numbers of the dtype are computed in.
+template <class F>
+decltype(auto) dispatchCompute(DType dtype, F&& f) {
+  if (isFloat(dtype)) return f(Type<float>());
+  if (dtype == DType::int32) return f(Type<int32_t>());
+  if (dtype == DType::int64) return f(Type<int64_t>());
+  return f(Type<uint8_t>());
+}
+
+}  // namespace needletail::cuda

@@ -1,0 +1,139 @@
+// Pooling: a thread a result; the gradient a thread a pixel, which looks at the windows that see it.
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+#include "cuda/load.h"
+#include "cuda/report.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+struct PoolShape {
+  Pool p;
+  DType dtype;
+  int64_t n, h, w, c, oh, ow;
+
+  // The part of window `i` that lies inside an axis of `size`: [first, last).
+  struct Range {
+    int64_t first, last;
+  };
+  NT_INLINE Range range(int axis, int64_t i) const {
+    const int64_t start = i * p.stride[axis] - p.low[axis], size = axis == 0 ? h : w;
+    const int64_t end = start + p.size[axis];
+    return {start < 0 ? 0 : start, end < size ? end : size};
+  }
+  // The windows along an axis that see place `at`: [first, last).
+  NT_INLINE Range windows(int axis, int64_t at) const {
+    const int64_t count = axis == 0 ? oh : ow, place = at + p.low[axis], stride = p.stride[axis];
+    const int64_t before = place - p.size[axis] + 1;
+    const int64_t first = before <= 0 ? 0 : (before + stride - 1) / stride, last = place / stride + 1;
+    return {first, last < count ? last : count};
+  }
+  NT_INLINE float scale(Range rows, Range columns) const {
+    const int64_t places = p.countPadding ? static_cast<int64_t>(p.size[0]) * p.size[1]
+                                          : (rows.last - rows.first) * (columns.last - columns.first);
+    return 1.0f / static_cast<float>(places);
+  }
+  int64_t pixels() const { return n * h * w * c; }
+  int64_t results() const { return n * oh * ow * c; }
+};
+
+PoolShape shapeOf(const Call& call, const Spec& image, const Spec& pooled) {
+  const Shape& s = image.shape;
+  return {read<Pool>(call.params), image.dtype, s[0], s[1], s[2], s[3], pooled.shape[1], pooled.shape[2]};
+}
+
+struct PoolBody {
+  PoolShape s;
+  const void* x;
+  void* y;
+  int32_t* positions;  // null where nobody asks for them
+  NT_INLINE void operator()(int64_t k) const {
+    const int64_t c = k % s.c, j = k / s.c % s.ow, i = k / s.c / s.ow % s.oh, image = k / s.c / s.ow / s.oh;
+    const auto rows = s.range(0, i), columns = s.range(1, j);
+    float best = 0, sum = 0;
+    int32_t at = -1;
+    for (int64_t row = rows.first; row < rows.last; row++) {
+      for (int64_t column = columns.first; column < columns.last; column++) {
+        const float v = load<float>(x, s.dtype, ((image * s.h + row) * s.w + column) * s.c + c);
+        sum += v;
+        // The first of equal values; a NaN wins.
+        if (at < 0 || v > best || (v != v && best == best)) {
+          best = v;
+          at = static_cast<int32_t>(row * s.w + column);
+        }
+      }
+    }
+    store<float>(y, s.dtype, k, s.p.maximum ? best : sum * s.scale(rows, columns));
+    if (positions) positions[k] = at;
+  }
+};
+
+struct PoolGradientBody {
+  PoolShape s;
+  const void* g;
+  const int32_t* positions;
+  void* dx;
+  NT_INLINE void operator()(int64_t k) const {
+    const int64_t c = k % s.c, x = k / s.c % s.w, y = k / s.c / s.w % s.h, image = k / s.c / s.w / s.h;
+    const auto rows = s.windows(0, y), columns = s.windows(1, x);
+    const int32_t own = static_cast<int32_t>(y * s.w + x);
+    float sum = 0;
+    for (int64_t i = rows.first; i < rows.last; i++) {
+      for (int64_t j = columns.first; j < columns.last; j++) {
+        const int64_t at = ((image * s.oh + i) * s.ow + j) * s.c + c;
+        if (s.p.maximum) {
+          if (positions[at] == own) sum += load<float>(g, s.dtype, at);
+        } else {
+          sum += load<float>(g, s.dtype, at) * s.scale(s.range(0, i), s.range(1, j));
+        }
+      }
+    }
+    store<float>(dx, s.dtype, k, sum);
+  }
+};
+
+// Positions come from a tensor: one outside of the image is told, as it is on the CPU.
+struct CheckBody {
+  const int32_t* positions;
+  int64_t places;
+  Report report;
+  NT_INLINE void operator()(int64_t k) const { report.within(positions[k], places); }
+};
+
+struct PoolRun final : Prepared {
+  PoolShape s;
+  bool positions;
+  void run(Stream& stream, void* const* buffers) override {
+    each(stream, s.results(),
+         PoolBody{s, buffers[0], buffers[1], positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
+  }
+};
+
+struct PoolGradientRun final : Prepared {
+  PoolShape s;
+  void run(Stream& stream, void* const* buffers) override {
+    const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
+    if (positions) each(stream, s.results(), CheckBody{positions, s.h * s.w, Report(stream, Wrong::position)});
+    each(stream, s.pixels(), PoolGradientBody{s, buffers[0], positions, buffers[s.p.maximum ? 2 : 1]});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Prepared> preparePool(const Call& call) {
+  if (!isFloat(call.in[0].dtype)) return nullptr;
+  auto run = std::make_unique<PoolRun>();
+  run->s = shapeOf(call, call.in[0], call.out[0]);
+  run->positions = call.out.size() > 1;
+  return run;
+}
+
+std::unique_ptr<Prepared> preparePoolGradient(const Call& call) {
+  if (!isFloat(call.in[0].dtype)) return nullptr;
+  auto run = std::make_unique<PoolGradientRun>();
+  run->s = shapeOf(call, call.out[0], call.in[0]);
+  return run;
+}
+
+}  // namespace needletail::cuda

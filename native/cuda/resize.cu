@@ -1,0 +1,161 @@
+// Resizing: a thread a result; the gradient a thread a pixel, which looks at the results that lie near.
+#include <cmath>
+
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+#include "cuda/load.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+// Which two places of an axis of the image a place of the result lies between, and how far towards the second.
+struct Between {
+  int64_t first, second;
+  float part;
+};
+
+struct Axis {
+  Resize r;
+  int64_t size, places;
+  NT_INLINE Between at(int64_t i) const {
+    if (r.method == Interpolation::nearest) {
+      // Half-pixel centres: floor((i + 1/2) * size / places); corners: i * (size - 1) / (places - 1) to the nearest.
+      int64_t first = !r.alignCorners ? (2 * i + 1) * size / (2 * places)
+                      : places > 1    ? (2 * i * (size - 1) + places - 1) / (2 * (places - 1))
+                                      : 0;
+      if (first > size - 1) first = size - 1;
+      return {first, first, 0};
+    }
+    const double n = static_cast<double>(size), m = static_cast<double>(places), k = static_cast<double>(i);
+    double at = r.alignCorners ? (places > 1 ? k * (n - 1) / (m - 1) : 0) : (k + 0.5) * n / m - 0.5;
+    if (at < 0) at = 0;
+    int64_t first = static_cast<int64_t>(at);
+    if (first > size - 1) first = size - 1;
+    const int64_t second = first + 1 < size ? first + 1 : size - 1;
+    return {first, second, static_cast<float>(at - static_cast<double>(first))};
+  }
+  // A range of places that holds all whose two pixels may be `pixel`.
+  NT_INLINE void near(int64_t pixel, int64_t& first, int64_t& last) const {
+    const double step = static_cast<double>(places) / static_cast<double>(size);
+    // Corners stretch the steps to (places - 1) / (size - 1): wider by less than two steps at the far end.
+    const double wide =
+        r.alignCorners && size > 1 ? static_cast<double>(places - 1) / static_cast<double>(size - 1) : step;
+    const double low = static_cast<double>(pixel - 2) * (wide < step ? wide : step) - 2;
+    const double high = static_cast<double>(pixel + 2) * (wide > step ? wide : step) + 2;
+    first = low < 0 ? 0 : static_cast<int64_t>(low);
+    last = high > static_cast<double>(places - 1) ? places - 1 : static_cast<int64_t>(high);
+    if (size == 1) first = 0, last = places - 1;
+  }
+};
+
+struct ResizeShape {
+  Axis rows, columns;
+  int64_t n, c;
+  int64_t results() const { return n * rows.places * columns.places * c; }
+  int64_t pixels() const { return n * rows.size * columns.size * c; }
+};
+
+// Nearest neighbours of any dtype: values are moved.
+template <class T>
+struct NearestBody {
+  ResizeShape s;
+  const T* x;
+  T* y;
+  NT_INLINE void operator()(int64_t k) const {
+    const int64_t c = k % s.c, j = k / s.c % s.columns.places;
+    const int64_t i = k / s.c / s.columns.places % s.rows.places, image = k / s.c / s.columns.places / s.rows.places;
+    const int64_t row = s.rows.at(i).first, column = s.columns.at(j).first;
+    y[k] = x[((image * s.rows.size + row) * s.columns.size + column) * s.c + c];
+  }
+};
+
+struct BilinearBody {
+  ResizeShape s;
+  DType dtype;
+  const void* x;
+  void* y;
+  NT_INLINE void operator()(int64_t k) const {
+    const int64_t c = k % s.c, j = k / s.c % s.columns.places;
+    const int64_t i = k / s.c / s.columns.places % s.rows.places, image = k / s.c / s.columns.places / s.rows.places;
+    const Between row = s.rows.at(i), column = s.columns.at(j);
+    auto pixel = [&](int64_t y, int64_t x_) {
+      return load<float>(x, dtype, ((image * s.rows.size + y) * s.columns.size + x_) * s.c + c);
+    };
+    auto along = [&](int64_t x_) {
+      const float upper = pixel(row.first, x_);
+      return upper + (pixel(row.second, x_) - upper) * row.part;
+    };
+    const float left = along(column.first);
+    store<float>(y, dtype, k, left + (along(column.second) - left) * column.part);
+  }
+};
+
+struct ResizeGradientBody {
+  ResizeShape s;
+  DType dtype;
+  const void* g;
+  void* dx;
+  // How much of place `at` of an axis comes from `pixel`.
+  static NT_INLINE float share(const Between& at, int64_t pixel) {
+    float sum = at.first == pixel ? 1 - at.part : 0.0f;
+    if (at.part != 0 && at.second == pixel) sum += at.part;
+    return sum;
+  }
+  NT_INLINE void operator()(int64_t k) const {
+    const int64_t c = k % s.c, x = k / s.c % s.columns.size;
+    const int64_t y = k / s.c / s.columns.size % s.rows.size, image = k / s.c / s.columns.size / s.rows.size;
+    int64_t top, bottom, left, right;
+    s.rows.near(y, top, bottom);
+    s.columns.near(x, left, right);
+    float sum = 0;
+    for (int64_t i = top; i <= bottom; i++) {
+      const float row = share(s.rows.at(i), y);
+      if (row == 0) continue;
+      float line = 0;
+      for (int64_t j = left; j <= right; j++) {
+        const float column = share(s.columns.at(j), x);
+        if (column == 0) continue;
+        line += column * load<float>(g, dtype, ((image * s.rows.places + i) * s.columns.places + j) * s.c + c);
+      }
+      sum += row * line;
+    }
+    store<float>(dx, dtype, k, sum);
+  }
+};
+
+struct ResizeRun final : Prepared {
+  ResizeShape s;
+  DType dtype;
+  bool gradient;
+  void run(Stream& stream, void* const* buffers) override {
+    if (gradient) return each(stream, s.pixels(), ResizeGradientBody{s, dtype, buffers[0], buffers[1]});
+    if (s.rows.r.method == Interpolation::bilinear) {
+      return each(stream, s.results(), BilinearBody{s, dtype, buffers[0], buffers[1]});
+    }
+    dispatchSize(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      each(stream, s.results(), NearestBody<T>{s, static_cast<const T*>(buffers[0]), static_cast<T*>(buffers[1])});
+    });
+  }
+};
+
+std::unique_ptr<Prepared> prepare(const Call& call, bool gradient) {
+  const Spec &image = gradient ? call.out[0] : call.in[0], &resized = gradient ? call.in[0] : call.out[0];
+  const auto r = read<Resize>(call.params);
+  auto run = std::make_unique<ResizeRun>();
+  run->dtype = image.dtype;
+  run->gradient = gradient;
+  run->s = {
+      {r, image.shape[1], resized.shape[1]}, {r, image.shape[2], resized.shape[2]}, image.shape[0], image.shape[3]};
+  return run;
+}
+
+}  // namespace
+
+std::unique_ptr<Prepared> prepareResize(const Call& call) { return prepare(call, false); }
+std::unique_ptr<Prepared> prepareResizeGradient(const Call& call) {
+  return isFloat(call.in[0].dtype) ? prepare(call, true) : nullptr;
+}
+
+}  // namespace needletail::cuda
