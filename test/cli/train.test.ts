@@ -123,6 +123,16 @@ describe('needletail train and evaluate', function () {
     match(more.stderr, /^runs\/birds-008: .* 2 epochs, from epoch 2 on$/m)
   })
 
+  it('saves at Ctrl-C, and says how to go on', async () => {
+    const args = ['train', 'birds', '--epochs', '500', '--name', 'long']
+    const env = { NEEDLETAIL_CACHE: path('cache') }
+    const { code, stdout, stderr } = await needletail(args, { cwd: path(''), env, interruptAt: /epoch 1\/500/ })
+    deepStrictEqual([code, stdout], ['SIGINT', ''], stderr)
+    match(stderr, /^SIGINT: finishing the batch\. Once more quits without saving\.$/m)
+    match(stderr, /^saved after .*\. To go on: needletail train --resume runs\/long-001\n$/m)
+    strictEqual((await inFolder('evaluate', 'runs/long-001')).code, 0)
+  })
+
   it('needs what it needs', async () => {
     const other = await writeRun(path('other'))
     const cases: [string[], number, RegExp][] = [

@@ -6,15 +6,24 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
 
 export interface CommandOutcome {
-  code: number | null
+  /** The exit code, or the signal that ended it. */
+  code: number | string | null
   stdout: string
   stderr: string
 }
 
-/** `cwd` is where the command is given; `limit` milliseconds after which it is killed. */
+/**
+ * `cwd` is where the command is given; `limit` milliseconds after which it is killed. Once stderr matches `interruptAt`, it gets a
+ * SIGINT, as from Ctrl-C.
+ */
 export function needletail(
   args: string[],
-  { env = {} as NodeJS.ProcessEnv, cwd = process.cwd(), limit = 100_000 } = {}
+  {
+    env = {} as NodeJS.ProcessEnv,
+    cwd = process.cwd(),
+    limit = 100_000,
+    interruptAt = undefined as RegExp | undefined
+  } = {}
 ): Promise<CommandOutcome> {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
     cwd,
@@ -26,8 +35,12 @@ export function needletail(
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data) => (stdout += String(data)))
-  child.stderr.on('data', (data) => (stderr += String(data)))
-  return new Promise((done) => child.on('close', (code) => done({ code, stdout, stderr })))
+  child.stderr.on('data', (data) => {
+    const before = interruptAt?.test(stderr)
+    stderr += String(data)
+    if (before === false && interruptAt!.test(stderr)) child.kill('SIGINT')
+  })
+  return new Promise((done) => child.on('close', (code, signal) => done({ code: code ?? signal, stdout, stderr })))
 }
 
 /** One line that says what is wrong, and no stack. */
