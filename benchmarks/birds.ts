@@ -22,6 +22,8 @@ interface Result extends Training {
   parameters: number
   /** The median over the epochs, validation included. */
   secondsPerEpoch: number
+  /** Where it was timed otherwise. */
+  secondsNote?: string
   figures: Figures
   /** Accuracy, precision and recall on the pictures held out after each epoch. */
   epochFigures: number[][]
@@ -62,7 +64,8 @@ async function measure({ goesOn, ...training }: (typeof TRAININGS)[number]): Pro
   const { recipe, epochs, seed } = training
   const runs = resolve(root, 'out/bench-birds', `${recipe}-seed${seed}`)
   const folder = join(runs, 'birds-001')
-  if (goesOn && existsSync(folder)) {
+  // One that was interrupted goes on, unless it is to be done anew.
+  if ((goesOn || values.only === undefined) && existsSync(folder)) {
     console.log(commandLine('train', 'birds', '--resume', folder, '--epochs', `${epochs}`))
   } else {
     rmSync(runs, { recursive: true, force: true })
@@ -130,6 +133,8 @@ function markdown(results: readonly Result[]): string {
   for (const [epochs, found] of Object.entries(PYTORCH)) {
     lines.push(row("PyTorch, the article's", epochs, 0, ...found.map((value) => value.toFixed(3)), '–', '–', '–'))
   }
+  for (const { recipe, secondsNote } of results)
+    if (secondsNote) lines.push('', `Seconds of ${recipe}: ${secondsNote}.`)
   lines.push('', row('recipe', 'passes', 'seed', 'source', 'pictures', 'accuracy', 'precision', 'recall'))
   lines.push(row(...Array<string>(8).fill('---')))
   for (const { recipe, epochs, seed, figures } of results) {
@@ -150,6 +155,11 @@ for (const training of TRAININGS) {
   const name = nameOf(training)
   if (values.only === undefined ? results.has(name) : !name.includes(values.only)) continue
   results.set(name, await measure(training))
+  write()
+}
+write()
+
+function write(): void {
   const known = TRAININGS.flatMap((one) => results.get(nameOf(one)) ?? [])
   writeFileSync(file, `${JSON.stringify(known, null, 1)}\n`)
   writeFileSync(join(values.out, 'birds.md'), markdown(known))
