@@ -461,10 +461,11 @@ napi_value readLater(const Call_& c) {
   napi_value promise, buffer;
   if (napi_create_arraybuffer(c.env, bytes, &read->to, &buffer) != napi_ok)
     throw Error("data: expected memory for the values, got none.", Fault::memory);
+  // A thread that is being terminated gets no promise any more, and doesn't come to ask for it.
+  if (napi_create_promise(c.env, &read->deferred, &promise) != napi_ok) return c.none();
   napi_create_reference(c.env, buffer, 1, &read->buffer);
-  napi_create_promise(c.env, &read->deferred, &promise);
   if (c.here.reading++ == 0) napi_ref_threadsafe_function(c.env, c.here.wakeUp);
-  Device& device = defaultDevice();
+  Device& device = any ? t.storage()->device : defaultDevice();
   const void* from = any ? t.storage()->data : nullptr;
   device.queue.push(
       [read = read.release(), from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
