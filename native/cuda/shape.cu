@@ -24,6 +24,13 @@ struct MoveBody {
   }
 };
 
+template <class T>
+struct FillBody {
+  T* out;
+  T value;
+  NT_INLINE void operator()(int64_t i) const { out[i] = value; }
+};
+
 // What is moved; one of several into the same result.
 struct Move {
   Walk<2> walk;
@@ -45,7 +52,7 @@ struct MoveRun final : Prepared {
     void* out = buffers[moves.size()];
     dispatchSize(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      if (fills) each(stream, results, Fill<T>{static_cast<T*>(out), static_cast<T>(bits)});
+      if (fills) each(stream, results, FillBody<T>{static_cast<T*>(out), static_cast<T>(bits)});
       for (size_t k = 0; k < moves.size(); k++) {
         const Move& move = moves[k];
         each(stream, move.n,
@@ -54,14 +61,6 @@ struct MoveRun final : Prepared {
       }
     });
   }
-
- private:
-  template <class T>
-  struct Fill {
-    T* out;
-    T value;
-    NT_INLINE void operator()(int64_t i) const { out[i] = value; }
-  };
 };
 
 struct Strides {

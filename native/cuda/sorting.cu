@@ -1,6 +1,8 @@
 // Sorting by CUB.
 #include "cuda/sorting.h"
 
+#include <thrust/iterator/counting_iterator.h>
+#include <thrust/iterator/transform_iterator.h>
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_segmented_sort.cuh>
 
@@ -44,8 +46,7 @@ const uint64_t* sortKeys(Stream& stream, uint64_t* keys, int64_t n) {
 }
 
 namespace {
-using Offsets = cub::TransformInputIterator<int64_t, Begin, cub::CountingInputIterator<int64_t>>;
-Offsets offsets(int64_t n) { return {cub::CountingInputIterator<int64_t>(0), Begin{n}}; }
+auto offsets(int64_t n) { return thrust::make_transform_iterator(thrust::counting_iterator<int64_t>(0), Begin{n}); }
 
 template <class... More>
 cudaError_t sortPairs(void* space, size_t& bytes, const uint64_t* keys, uint64_t* sortedKeys, const uint32_t* places,
