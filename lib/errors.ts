@@ -1,6 +1,9 @@
 // The one form of an error: `<op>: expected <what>, got <actual>. <hint>`.
+import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
-import { closest, distance } from 'fastest-levenshtein'
+import type * as levenshtein from 'fastest-levenshtein'
+
+const require = createRequire(import.meta.url)
 
 /** An error of the form `<op>: expected <what>, got <actual>. <hint>`. */
 export function expected(op: string, what: string, actual: unknown, hint = ''): Error {
@@ -62,8 +65,7 @@ export function checkWord<W extends string>(op: string, what: string, value: unk
 
 /** Checks that `options` is an object of no other names than those known: a mistyped one would be ignored silently. */
 export function checkOptions<O extends object>(op: string, options: O | undefined, names: readonly string[]): O {
-  if (typeof options !== 'object' || options === null)
-    throw expected(op, 'an object of options', describe(options === undefined ? 'undefined' : options))
+  if (typeof options !== 'object' || options === null) throw expected(op, 'an object of options', describe(options))
   const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown !== undefined)
     throw expected(op, `options of ${names.join(', ')}`, `'${unknown}'`, didYouMean(unknown, names))
@@ -73,6 +75,8 @@ export function checkOptions<O extends object>(op: string, options: O | undefine
 /** A hint that names the word nearest to a mistyped one; '' where none is near. */
 export function didYouMean(word: string, words: readonly string[]): string {
   if (words.length === 0) return ''
+  // Loaded by the first mistake: nobody's start-up waits for it.
+  const { closest, distance } = require('fastest-levenshtein') as typeof levenshtein
   const near = closest(word, words)
   return distance(word.toLowerCase(), near.toLowerCase()) <= Math.max(2, 0.45 * word.length)
     ? `Did you mean '${near}'?`

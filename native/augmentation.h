@@ -30,6 +30,21 @@ struct Changes {
   int64_t cutTop = 0, cutLeft = 0;
 };
 
+// The coordinate of n mirrored at the outermost ones, which aren't doubled.
+NEEDLETAIL_DEVICE static inline int64_t mirrored(int64_t at, int64_t n) {
+  if (n == 1) return 0;
+  const int64_t period = 2 * (n - 1);
+  at = (at < 0 ? -at : at) % period;
+  return at < period - at ? at : period - at;
+}
+// The same of a coordinate between pixels, `last` being the last one's.
+NEEDLETAIL_DEVICE static inline double mirrored(double at, double last) {
+  if (last <= 0) return 0;
+  at = std::fabs(at);
+  at -= std::floor(at / (2 * last)) * (2 * last);
+  return at > last ? 2 * last - at : at;
+}
+
 // The low half of the counter of a picture's block `number`; the high half is the epoch, the key is the seed.
 NEEDLETAIL_DEVICE static inline uint64_t counter(int32_t index, uint64_t number) {
   return static_cast<uint32_t>(index) | number << 32;

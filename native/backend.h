@@ -10,23 +10,31 @@
 
 namespace needletail {
 
-// The kernels. Which elementwise row, reduction, distribution or optimizer, and the epilogue of a convolution or matmul
-// (bias, activation, residual) are parameters, not entries. Parameter layouts stand in params.h.
+// The kernels, and what a device calls the function that prepares each. Which elementwise row, reduction, distribution
+// or optimizer, and the epilogue of a convolution or matmul (bias, activation, residual) are parameters, not entries.
+// Parameter layouts stand in params.h.
 // clang-format off
 #define NEEDLETAIL_KERNELS(K)                                                                                         \
-  K(elementwise) K(cast) K(fill) K(copy) K(iota) K(reduce) K(argReduce) K(cumulate) K(softmax)                         \
-  K(softmaxGradient) K(softmaxCrossEntropy) K(softmaxCrossEntropyGradient) K(matmul)                                   \
-  K(convolution) K(convolutionData) K(convolutionWeights) K(pool) K(poolGradient)                                      \
-  K(batchNorm) K(batchNormGradient) K(layerNorm) K(layerNormGradient) K(permute) K(slice) K(pad) K(concat)             \
-  K(gather) K(scatterAdd) K(sort) K(topK) K(resize) K(resizeGradient) K(random) K(optimizer) K(batch) K(count)
+  K(elementwise, prepareElementwise) K(cast, prepareCast) K(fill, prepareFill) K(copy, prepareCopy)                   \
+  K(iota, prepareIota) K(reduce, prepareReduce) K(argReduce, prepareArgReduce) K(cumulate, prepareCumulate)           \
+  K(softmax, prepareSoftmax) K(softmaxGradient, prepareSoftmaxGradient)                                               \
+  K(softmaxCrossEntropy, prepareSoftmaxCrossEntropy)                                                                  \
+  K(softmaxCrossEntropyGradient, prepareSoftmaxCrossEntropyGradient) K(matmul, prepareMatmul)                         \
+  K(convolution, prepareConvolution) K(convolutionData, prepareConvolutionData)                                       \
+  K(convolutionWeights, prepareConvolutionWeights) K(pool, preparePool) K(poolGradient, preparePoolGradient)          \
+  K(batchNorm, prepareBatchNorm) K(batchNormGradient, prepareBatchNormGradient) K(layerNorm, prepareLayerNorm)        \
+  K(layerNormGradient, prepareLayerNormGradient) K(permute, preparePermute) K(slice, prepareSlice)                    \
+  K(pad, preparePad) K(concat, prepareConcat) K(gather, prepareGather) K(scatterAdd, prepareScatterAdd)               \
+  K(sort, prepareSort) K(topK, prepareSort) K(resize, prepareResize) K(resizeGradient, prepareResizeGradient)         \
+  K(random, prepareRandom) K(optimizer, prepareOptimizer) K(batch, prepareBatch) K(count, prepareCount)
 // clang-format on
 
 enum class Kernel : uint8_t {
-#define K(name) name,
+#define K(name, function) name,
   NEEDLETAIL_KERNELS(K)
 #undef K
 };
-#define K(name) +1
+#define K(name, function) +1
 constexpr int kKernels = 0 NEEDLETAIL_KERNELS(K);
 #undef K
 const char* name(Kernel kernel);

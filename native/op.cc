@@ -139,7 +139,7 @@ Tensors apply(const Op& op, const Tensors& given, const Params& params) {
 
 const char* name(Kernel kernel) {
   constexpr const char* names[] = {
-#define K(name) #name,
+#define K(name, function) #name,
       NEEDLETAIL_KERNELS(K)
 #undef K
   };

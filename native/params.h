@@ -272,6 +272,11 @@ struct Random {
   Distribution distribution = Distribution::uniform;
   bool seeded = false;
   double seed = 0, a = 0, b = 1;
+  // How many blocks of random words n numbers take: four words each, of which integers and places take two.
+  int64_t blocks(int64_t n) const {
+    const bool two = distribution == Distribution::integers || distribution == Distribution::permutation;
+    return two ? (n + 1) / 2 : (n + 3) / 4;
+  }
   template <class F>
   void fields(F f) {
     f(distribution), f(seeded), f(seed), f(a), f(b);

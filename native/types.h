@@ -114,4 +114,22 @@ NT_INLINE I saturate(float f) {
   return f >= high ? std::numeric_limits<I>::max() : static_cast<I>(f);
 }
 
+// The largest number of a floating dtype below `bound`.
+inline float lastBelow(DType dtype, float bound) {
+  if (dtype == DType::float32) return std::nextafter(bound, -INFINITY);
+  // The neighbours of a half type's number differ by one in their bits.
+  auto step = [&](auto half) {
+    using T = decltype(half);
+    T value(bound);
+    while (static_cast<float>(value) >= bound) {
+      if ((value.bits & 0x7fff) == 0)
+        value.bits = 0x8001;
+      else
+        value.bits = static_cast<uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
+    }
+    return static_cast<float>(value);
+  };
+  return dtype == DType::bfloat16 ? step(BFloat16()) : step(Float16());
+}
+
 }  // namespace needletail

@@ -5,8 +5,9 @@ import { readSafetensors } from '../io/safetensors.js'
 import { fromConfig } from '../nn/config.js'
 import { Module } from '../nn/module.js'
 import { takeWeights } from '../nn/weights.js'
+import { FILES } from './files.js'
 import { Predictor } from './predictor.js'
-import { configPath, readRunConfig, type RunConfig } from './run-config.js'
+import { readRunConfig, type RunConfig } from './run-config.js'
 
 /** Which of a run's weights: those after the last epoch, or those of the epoch that did best on the validation set. */
 export type WeightsOf = 'last' | 'best'
@@ -38,16 +39,12 @@ export async function load(folder: string, options: LoadRunOptions = {}): Promis
   return new Predictor(folder, config, network.eval())
 }
 
-/** The path of a run's weights. */
-export const checkpointPath = (folder: string, weights: WeightsOf): string =>
-  join(folder, 'checkpoints', `${weights}.safetensors`)
-
 /** Where a checkpoint has the moving average of the weights. */
 const AVERAGE = 'average.weights.'
 
 /** Puts a run's weights into `network`: their average where the run kept one. All fit, or nothing is changed. */
 export async function loadCheckpoint(network: Module, folder: string, weights: WeightsOf): Promise<void> {
-  const path = checkpointPath(folder, weights)
+  const path = join(folder, FILES[weights])
   const file = await readSafetensors(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     const hint =
@@ -64,7 +61,7 @@ export async function loadCheckpoint(network: Module, folder: string, weights: W
 }
 
 function networkOf({ network, networkClass }: RunConfig, folder: string): Module {
-  const path = configPath(folder)
+  const path = join(folder, FILES.config)
   if (network === null) {
     const hint = `It has a class that the library doesn't know. Make it anew: load(folder, { network: new ${networkClass}() }).`
     throw expected('load', `{ network } for the ${networkClass} of ${path}`, 'none', hint)

@@ -16,6 +16,7 @@ import { Adam, Optimizer } from '../optim/index.js'
 import type { Tensor } from '../tensor.js'
 import { checkCallbacks, type Callbacks } from './callbacks.js'
 import { checkMetrics, type MetricName } from './metric-names.js'
+import type { RunRecipe } from './run-config.js'
 
 /** How many optimizer steps a training has, for schedules of the learning rate. */
 export interface Steps {
@@ -34,13 +35,6 @@ export interface EarlyStopping {
   patience: number
   /** By how much a value must be better to count (0 unless given). */
   minDelta?: number | undefined
-}
-
-/** Where the training comes from that a run folder is of: what `needletail train` needs to go on with it. */
-export interface Recipe {
-  task: string
-  name: string
-  options: Readonly<Record<string, unknown>>
 }
 
 export interface FitOptions {
@@ -90,7 +84,8 @@ export interface FitOptions {
   saveEvery?: number | undefined
   /** Whether progress is shown on stderr: a bar on a terminal, a line after each epoch elsewhere; true unless given. */
   progress?: boolean | undefined
-  recipe?: Recipe | undefined
+  /** Where the training comes from: what `needletail train` needs to go on with it. */
+  recipe?: RunRecipe | undefined
 }
 
 const NAMES = [
@@ -150,7 +145,7 @@ export interface Plan {
   resume: string | undefined
   saveEvery: number | undefined
   progress: boolean
-  recipe: Recipe | undefined
+  recipe: RunRecipe | undefined
 }
 
 const OP = 'fit'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Statistics } from '../data/dataset.js'
 import { expected, quoted } from '../errors.js'
 import { parseJson, type Json } from '../io/json.js'
+import { FILES } from './files.js'
 
 /** The version of the run folder's form. */
 export const RUN_FORMAT = 1
@@ -42,9 +43,6 @@ export interface RunRecipe {
   options: Record<string, unknown>
 }
 
-/** The path of config.json in a run folder. */
-export const configPath = (folder: string): string => join(folder, 'config.json')
-
 /**
  * Reads `<folder>/config.json`. Throws where there is none, where it isn't strict JSON (a name twice, too deep, too long), and
  * where a field is missing or not what it should be. Fields of other names are left alone.
@@ -52,7 +50,7 @@ export const configPath = (folder: string): string => join(folder, 'config.json'
  */
 export async function readRunConfig(folder: string, op = 'readRunConfig'): Promise<RunConfig> {
   if (typeof folder !== 'string') throw expected(op, 'the path of a run folder', quoted(folder))
-  const path = configPath(folder)
+  const path = join(folder, FILES.config)
   const text = await readText(op, folder, path)
   const members = parseObject(op, text, path)
   const field = <T>(name: string, what: string, check: (value: Json) => T | undefined): T => {

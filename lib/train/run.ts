@@ -9,20 +9,11 @@ import { version } from '../io/version.js'
 import type { Module } from '../nn/module.js'
 import { toConfig } from '../nn/config.js'
 import type { Evaluation } from './evaluate.js'
+import { FILES } from './files.js'
 import { load, type WeightsOf } from './load.js'
 import type { Plan } from './options.js'
 import type { Predictor } from './predictor.js'
 import { RUN_FORMAT } from './run-config.js'
-
-/** The names in a run folder. */
-export const FILES = {
-  config: 'config.json',
-  environment: 'environment.json',
-  metrics: 'metrics.csv',
-  confusion: 'confusion.json',
-  last: join('checkpoints', 'last.safetensors'),
-  best: join('checkpoints', 'best.safetensors')
-} as const
 
 /** A training that `fit` has done: its folder, and what it is good for. */
 export class Run {

@@ -27,13 +27,7 @@ void checkRange(const int32_t* x, int64_t n, int64_t size, const char* what) {
       Fault::device);
 }
 
-// The coordinate of n mirrored at the outermost ones, which aren't doubled.
-int64_t mirrored(int64_t at, int64_t n) {
-  if (n == 1) return 0;
-  const int64_t period = 2 * (n - 1);
-  at = std::abs(at) % period;
-  return std::min(at, period - at);
-}
+using augmentation::mirrored;
 
 constexpr int64_t kMaxRadius = 200;  // a sigma of at most 100
 

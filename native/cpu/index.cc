@@ -7,26 +7,15 @@
 #include "cpu/cpu.h"
 #include "cpu/dtype.h"
 #include "cpu/kernels.h"
+#include "geometry.h"
 
 namespace needletail {
 
 namespace {
 
-// The tensor seen as [outer, size, inner], the indices as [m] or, along the axis, as [outer, m, inner].
-struct Indexing {
-  bool along = false, wide = false;  // wide: int64 indices
-  int64_t outer = 1, size = 1, inner = 1, m = 1, count = 1;
+struct CheckedIndexing : Indexing {
   bool parallel = false;
-
-  Indexing() = default;
-  Indexing(const Spec& whole, const Spec& indices, const Gather& params)
-      : along(params.along), wide(indices.dtype == DType::int64) {
-    outer = whole.shape.product(0, params.axis);
-    size = whole.shape[params.axis];
-    inner = whole.shape.product(params.axis + 1, whole.shape.rank());
-    count = indices.elements();
-    m = along ? indices.shape[params.axis] : count;
-  }
+  using Indexing::Indexing;
 
   template <class F>
   void visit(const void* indices, F&& f) const {
@@ -48,7 +37,7 @@ struct Indexing {
 };
 
 struct GatherRun final : Prepared {
-  Indexing at;
+  CheckedIndexing at;
   DType dtype;
 
   void run(Stream&, void* const* buffers) override {
@@ -89,7 +78,7 @@ struct GatherRun final : Prepared {
 };
 
 struct ScatterRun final : Prepared {
-  Indexing at;
+  CheckedIndexing at;
   DType dtype;
   int64_t n;  // results
 
@@ -170,7 +159,7 @@ struct ScatterRun final : Prepared {
 std::unique_ptr<Prepared> prepareGather(const Call& call) {
   const auto params = read<Gather>(call.params);
   auto run = std::make_unique<GatherRun>();
-  run->at = Indexing(call.in[0], call.in[1], params);
+  run->at = CheckedIndexing(call.in[0], call.in[1], params);
   run->dtype = call.in[0].dtype;
   run->cost =
       50 + static_cast<double>(run->at.count) * 0.5 +
@@ -183,7 +172,7 @@ std::unique_ptr<Prepared> prepareGather(const Call& call) {
 std::unique_ptr<Prepared> prepareScatterAdd(const Call& call) {
   const auto params = read<Gather>(call.params);
   auto run = std::make_unique<ScatterRun>();
-  run->at = Indexing(call.out[0], call.in[0], params);
+  run->at = CheckedIndexing(call.out[0], call.in[0], params);
   run->dtype = call.out[0].dtype;
   run->n = call.out[0].elements();
   if (isFloat(run->dtype) && size(run->dtype) == 2) run->workspace = run->n * sizeof(float);

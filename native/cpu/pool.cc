@@ -10,42 +10,19 @@
 #include "cpu/dtype.h"
 #include "cpu/isa/pool.h"
 #include "cpu/kernels.h"
+#include "geometry.h"
 
 namespace needletail {
 
 namespace {
 
-struct PoolShape {
-  Pool p;
-  DType dtype;
-  int64_t n, h, w, c, oh, ow;
-  PoolShape(const Call& call, const Spec& image, const Spec& pooled)
-      : p(read<Pool>(call.params)),
-        dtype(image.dtype),
-        n(image.shape[0]),
-        h(image.shape[1]),
-        w(image.shape[2]),
-        c(image.shape[3]),
-        oh(pooled.shape[1]),
-        ow(pooled.shape[2]) {}
-  // The part of window `i` that lies inside an axis of `size`: [first, last).
-  struct Range {
-    int64_t first, last;
-  };
-  Range range(int axis, int64_t i) const {
-    const int64_t start = i * p.stride[axis] - p.low[axis], size = axis == 0 ? h : w;
-    return {std::max<int64_t>(start, 0), std::min(start + p.size[axis], size)};
-  }
-  float scale(Range rows, Range columns) const {
-    const int64_t places = p.countPadding ? static_cast<int64_t>(p.size[0]) * p.size[1]
-                                          : (rows.last - rows.first) * (columns.last - columns.first);
-    return 1.0f / static_cast<float>(places);
-  }
-  int64_t window() const { return std::min<int64_t>(p.size[0], h) * std::min<int64_t>(p.size[1], w); }
-  double cost() const {
-    return 200 + static_cast<double>(n * oh * ow) * window() * (5 + c * 0.15) + n * h * w * c * 0.3;
-  }
-};
+// Pixels that a window sees at most.
+int64_t windowOf(const PoolShape& s) {
+  return std::min<int64_t>(s.p.size[0], s.h) * std::min<int64_t>(s.p.size[1], s.w);
+}
+double costOf(const PoolShape& s) {
+  return 200 + static_cast<double>(s.n * s.oh * s.ow) * windowOf(s) * (5 + s.c * 0.15) + s.n * s.h * s.w * s.c * 0.3;
+}
 
 // Scratch memory of a thread, after one another.
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -56,15 +33,15 @@ struct PoolRun final : Prepared {
   int team;
   size_t own, imageBytes, rowBytes, pointerBytes;
   explicit PoolRun(const Call& call) : s(call, call.in[0], call.out[0]), positions(call.out.size() > 1) {
-    cost = s.cost();
+    cost = costOf(s);
     threadBound = worthParallel(cost);
     team = threadBound ? threads() : 1;
     const bool half = s.dtype != DType::float32;
     // Half types: the image's rows under the window and the row of the result, as floats.
     imageBytes = half ? aligned(std::min<int64_t>(s.p.size[0], s.h) * s.w * s.c * 4) : 0;
     rowBytes = half ? aligned(s.ow * s.c * 4) : 0;
-    pointerBytes = aligned(s.window() * sizeof(float*));
-    own = imageBytes + rowBytes + pointerBytes + aligned(s.window() * sizeof(int32_t));
+    pointerBytes = aligned(windowOf(s) * sizeof(float*));
+    own = imageBytes + rowBytes + pointerBytes + aligned(windowOf(s) * sizeof(int32_t));
     workspace = own * team;
   }
 
@@ -115,7 +92,7 @@ struct PoolGradientRun final : Prepared {
   int team;
   size_t own, imageBytes, lineBytes, pointerBytes;
   explicit PoolGradientRun(const Call& call) : s(call, call.out[0], call.in[0]) {
-    cost = s.cost();
+    cost = costOf(s);
     threadBound = worthParallel(cost);
     team = threadBound ? threads() : 1;
     disjoint = s.p.stride[0] >= s.p.size[0] && s.p.stride[1] >= s.p.size[1];
@@ -124,8 +101,8 @@ struct PoolGradientRun final : Prepared {
     const bool half = s.dtype != DType::float32;
     imageBytes = half ? aligned(s.h * s.w * s.c * 4) : 0;
     lineBytes = half ? aligned(s.ow * s.c * 4) : 0;
-    pointerBytes = aligned(s.window() * sizeof(float*));
-    own = imageBytes + lineBytes + pointerBytes + aligned(s.window() * sizeof(int32_t));
+    pointerBytes = aligned(windowOf(s) * sizeof(float*));
+    own = imageBytes + lineBytes + pointerBytes + aligned(windowOf(s) * sizeof(int32_t));
     workspace = own * team;
   }
 

@@ -16,29 +16,6 @@ namespace {
 
 constexpr int64_t kTile = 1024;  // a multiple of kRandomTile
 
-// The largest number of a floating dtype below `bound`.
-float lastBelow(DType dtype, float bound) {
-  if (dtype == DType::float32) return std::nextafter(bound, -INFINITY);
-  // The neighbours of a half type's number differ by one in their bits.
-  auto step = [&](auto half) {
-    using T = decltype(half);
-    T value(bound);
-    while (static_cast<float>(value) >= bound) {
-      if ((value.bits & 0x7fff) == 0)
-        value.bits = 0x8001;
-      else
-        value.bits = static_cast<uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
-    }
-    return static_cast<float>(value);
-  };
-  return dtype == DType::bfloat16 ? step(BFloat16()) : step(Float16());
-}
-
-int64_t blocksFor(Distribution distribution, int64_t n) {
-  const bool two = distribution == Distribution::integers || distribution == Distribution::permutation;
-  return two ? (n + 1) / 2 : (n + 3) / 4;
-}
-
 struct RandomRun final : Prepared {
   Random params;
   DType dtype;
@@ -70,7 +47,7 @@ struct RandomRun final : Prepared {
     if (state) {
       int64_t* next = static_cast<int64_t*>(buffers[2]);
       next[0] = static_cast<int64_t>(key);
-      next[1] = static_cast<int64_t>(base + static_cast<uint64_t>(blocksFor(params.distribution, n)));
+      next[1] = static_cast<int64_t>(base + static_cast<uint64_t>(params.blocks(n)));
     }
   }
 

@@ -10,6 +10,7 @@
 #include "cpu/dtype.h"
 #include "cpu/isa/pool.h"
 #include "cpu/kernels.h"
+#include "geometry.h"
 
 namespace needletail {
 
@@ -17,32 +18,10 @@ namespace {
 
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Which two places of the image a place of the result lies between, and how far towards the second.
-struct Source {
-  int64_t first, second;
-  float part;
-};
-std::vector<Source> sources(const Resize& r, int64_t size, int64_t places) {
-  std::vector<Source> list(places);
-  for (int64_t i = 0; i < places; i++) {
-    Source& s = list[i];
-    if (r.method == Interpolation::nearest) {
-      // Half-pixel centres: floor((i + 1/2) * size / places); corners: i * (size - 1) / (places - 1) to the nearest.
-      s.first = !r.alignCorners ? (2 * i + 1) * size / (2 * places)
-                : places > 1    ? (2 * i * (size - 1) + places - 1) / (2 * (places - 1))
-                                : 0;
-      s.first = std::min(s.first, size - 1);
-      s.second = s.first;
-      s.part = 0;
-      continue;
-    }
-    const double n = static_cast<double>(size), m = static_cast<double>(places);
-    const double at =
-        r.alignCorners ? (places > 1 ? i * (n - 1) / (m - 1) : 0) : std::max(0.0, (i + 0.5) * n / m - 0.5);
-    s.first = std::min(static_cast<int64_t>(at), size - 1);
-    s.second = std::min(s.first + 1, size - 1);
-    s.part = static_cast<float>(at - static_cast<double>(s.first));
-  }
+using Source = ResizeAxis::Source;
+std::vector<Source> sources(const ResizeAxis& axis) {
+  std::vector<Source> list;
+  for (int64_t i = 0; i < axis.places; i++) list.push_back(axis.at(i));
   return list;
 }
 
@@ -60,8 +39,8 @@ struct ResizeRun final : Prepared {
     dtype = image.dtype;
     n = image.shape[0], h = image.shape[1], w = image.shape[2], c = image.shape[3];
     oh = resized.shape[1], ow = resized.shape[2];
-    rows = sources(r, h, oh);
-    columns = sources(r, w, ow);
+    rows = sources({r, h, oh});
+    columns = sources({r, w, ow});
     cost = 500 + static_cast<double>(n) * oh * (ow * (c * 0.3 + 3) + w * c * 0.3) +
            static_cast<double>(n) * h * w * c * 0.2;
     threadBound = worthParallel(cost);

@@ -1,21 +1,14 @@
 // permute, slice (and broadcasting), pad, concat: each one or a few strided copies.
-#include <algorithm>
 #include <vector>
 
 #include "cpu/kernels.h"
 #include "cpu/strided.h"
+#include "geometry.h"
 #include "types.h"
 
 namespace needletail {
 
 namespace {
-
-struct Strides {
-  int64_t of[kMaxRank];
-  explicit Strides(const Shape& shape) {
-    for (int i = 0; i < shape.rank(); i++) of[i] = shape.product(i + 1, shape.rank());
-  }
-};
 
 struct OneCopy final : Prepared {
   StridedCopy copy;
@@ -50,71 +43,39 @@ struct ConcatRun final : Prepared {
 }  // namespace
 
 std::unique_ptr<Prepared> preparePermute(const Call& call) {
-  const auto params = read<Permute>(call.params);
-  const Shape& out = call.out[0].shape;
-  const Strides from(call.in[0].shape), to(out);
   auto run = std::make_unique<OneCopy>();
-  for (int i = 0; i < out.rank(); i++) run->copy.axis(out[i], from.of[params.order[i]], to.of[i]);
+  layPermute(call, run->copy);
   run->plan(size(call.out[0].dtype));
   return run;
 }
 
 std::unique_ptr<Prepared> prepareSlice(const Call& call) {
-  const auto params = read<Slice>(call.params);
-  const Shape& out = call.out[0].shape;
-  const Strides from(call.in[0].shape), to(out);
   auto run = std::make_unique<OneCopy>();
-  for (int i = 0; i < out.rank(); i++) {
-    run->copy.fromOffset += params.start[i] * from.of[i];
-    run->copy.axis(out[i], params.step[i] * from.of[i], to.of[i]);
-  }
+  laySlice(call, run->copy);
   run->plan(size(call.out[0].dtype));
   return run;
 }
 
 std::unique_ptr<Prepared> preparePad(const Call& call) {
-  const auto params = read<Pad>(call.params);
-  const Shape &in = call.in[0].shape, &out = call.out[0].shape;
-  const Strides from(in), to(out);
+  const Spec& out = call.out[0];
   auto run = std::make_unique<PadRun>();
-  int64_t copied = 1;
-  for (int i = 0; i < out.rank(); i++) {
-    // The elements that land in [0, out[i]).
-    const int64_t step = 1 + params.interior[i], low = params.low[i];
-    const int64_t first = low < 0 ? (-low + step - 1) / step : 0;
-    const int64_t last = out[i] - 1 - low < 0 ? -1 : std::min(in[i] - 1, (out[i] - 1 - low) / step);
-    const int64_t size = std::max<int64_t>(0, last - first + 1);
-    copied *= size;
-    run->copy.axis(size, from.of[i], step * to.of[i]);
-    if (size == 0) continue;
-    run->copy.fromOffset += first * from.of[i];
-    run->copy.toOffset += (low + first * step) * to.of[i];
-  }
-  run->elementSize = size(call.out[0].dtype);
-  run->bits = bitsOf(call.out[0].dtype, params.value);
   run->n = out.elements();
-  run->fills = copied < run->n;
+  run->fills = layPad(call, run->copy) < run->n;
+  run->elementSize = size(out.dtype);
+  run->bits = bitsOf(out.dtype, read<Pad>(call.params).value);
   run->copy.plan(run->elementSize);
-  run->cost = run->copy.cost() + (run->fills ? call.out[0].bytes() * 0.1 : 0);
+  run->cost = run->copy.cost() + (run->fills ? out.bytes() * 0.1 : 0);
   run->threadBound = run->copy.parallel();
   return run;
 }
 
 std::unique_ptr<Prepared> prepareConcat(const Call& call) {
-  const int axis = read<Concat>(call.params).axis;
-  const Shape& out = call.out[0].shape;
-  const int rank = out.rank();
-  const int64_t outer = out.product(0, axis), row = out.product(axis, rank);
   auto run = std::make_unique<ConcatRun>();
   int64_t offset = 0;
-  for (const Spec& in : call.in) {
-    const int64_t width = in.shape.product(axis, rank);
+  for (size_t k = 0; k < call.in.size(); k++) {
     StridedCopy copy;
-    copy.axis(outer, width, row);
-    copy.axis(width, 1, 1);
-    copy.toOffset = offset;
-    copy.plan(size(in.dtype));
-    offset += width;
+    offset = layConcat(call, static_cast<int>(k), offset, copy);
+    copy.plan(size(call.in[k].dtype));
     run->cost += copy.cost();
     run->threadBound = run->threadBound || copy.parallel();
     run->copies.push_back(copy);

@@ -11,19 +11,7 @@ namespace needletail::cuda {
 
 namespace {
 
-// The coordinate of n mirrored at the outermost ones, which aren't doubled.
-NT_INLINE int64_t mirrored(int64_t at, int64_t n) {
-  if (n == 1) return 0;
-  const int64_t period = 2 * (n - 1);
-  at = (at < 0 ? -at : at) % period;
-  return at < period - at ? at : period - at;
-}
-NT_INLINE double mirrored(double at, double last) {
-  if (last <= 0) return 0;
-  at = std::fabs(at);
-  at -= std::floor(at / (2 * last)) * (2 * last);
-  return at > last ? 2 * last - at : at;
-}
+using augmentation::mirrored;
 
 // A picture as its pixels are: bytes that are normalised when they are read.
 struct Picture {

@@ -3,33 +3,11 @@
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
+#include "geometry.h"
 
 namespace needletail::cuda {
 
 namespace {
-
-// n images [h, w, c] and [oh, ow, o], a kernel [kh, kw] of `inner` = c / groups channels; outer = o / groups.
-struct ConvolutionShape {
-  Convolution p;
-  DType dtype;
-  int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer;
-};
-
-ConvolutionShape shapeOf(const Call& call) {
-  // x, weights, y by kernel: (in 0, in 1, out 0), (out 0, in 1, in 0), (in 1, out 0, in 0).
-  const bool forward = call.kernel == Kernel::convolution, data = call.kernel == Kernel::convolutionData;
-  const Shape& x = (forward ? call.in[0] : data ? call.out[0] : call.in[1]).shape;
-  const Shape& weights = (forward || data ? call.in[1] : call.out[0]).shape;
-  const Shape& y = (forward ? call.out[0] : call.in[0]).shape;
-  ConvolutionShape s{};
-  s.p = read<Convolution>(call.params);
-  s.dtype = call.out[0].dtype;
-  s.n = x[0], s.h = x[1], s.w = x[2], s.c = x[3];
-  s.oh = y[1], s.ow = y[2], s.o = y[3];
-  s.kh = weights[1], s.kw = weights[2];
-  s.inner = s.c / s.p.groups, s.outer = s.o / s.p.groups;
-  return s;
-}
 
 struct ForwardBody {
   ConvolutionShape s;
@@ -40,10 +18,10 @@ struct ForwardBody {
     const int64_t group = k / s.outer;
     float sum = bias ? load<float>(bias, s.dtype, k) : 0.0f;
     for (int64_t kh = 0; kh < s.kh; kh++) {
-      const int64_t row = i * s.p.stride[0] - s.p.low[0] + kh * s.p.dilation[0];
+      const int64_t row = i * s.params.stride[0] - s.params.low[0] + kh * s.params.dilation[0];
       if (row < 0 || row >= s.h) continue;
       for (int64_t kw = 0; kw < s.kw; kw++) {
-        const int64_t column = j * s.p.stride[1] - s.p.low[1] + kw * s.p.dilation[1];
+        const int64_t column = j * s.params.stride[1] - s.params.low[1] + kw * s.params.dilation[1];
         if (column < 0 || column >= s.w) continue;
         const int64_t from = ((image * s.h + row) * s.w + column) * s.c + group * s.inner;
         const int64_t weight = ((k * s.kh + kh) * s.kw + kw) * s.inner;
@@ -52,7 +30,7 @@ struct ForwardBody {
         }
       }
     }
-    if (s.p.epilogue.activation == Activation::relu && !(sum > 0)) sum = 0;
+    if (s.relu() && !(sum > 0)) sum = 0;
     store<float>(y, s.dtype, at, sum);
   }
 };
@@ -73,10 +51,10 @@ struct DataBody {
     const int64_t group = c / s.inner;
     float sum = bias ? load<float>(bias, s.dtype, c) : 0.0f;
     for (int64_t kh = 0; kh < s.kh; kh++) {
-      const int64_t i = seenBy(y, s.p.low[0], kh, s.p.dilation[0], s.p.stride[0], s.oh);
+      const int64_t i = seenBy(y, s.params.low[0], kh, s.params.dilation[0], s.params.stride[0], s.oh);
       if (i < 0) continue;
       for (int64_t kw = 0; kw < s.kw; kw++) {
-        const int64_t j = seenBy(x, s.p.low[1], kw, s.p.dilation[1], s.p.stride[1], s.ow);
+        const int64_t j = seenBy(x, s.params.low[1], kw, s.params.dilation[1], s.params.stride[1], s.ow);
         if (j < 0) continue;
         const int64_t from = ((image * s.oh + i) * s.ow + j) * s.o + group * s.outer;
         for (int64_t k = 0; k < s.outer; k++) {
@@ -85,7 +63,7 @@ struct DataBody {
         }
       }
     }
-    if (s.p.epilogue.activation == Activation::relu && !(sum > 0)) sum = 0;
+    if (s.relu() && !(sum > 0)) sum = 0;
     store<float>(dx, s.dtype, at, sum);
   }
 };
@@ -104,8 +82,8 @@ struct WeightsBody {
       float sum = 0;
       for (int64_t q = t; q < places; q += kThreads) {
         const int64_t j = q % s.ow, i = q / s.ow % s.oh, image = q / s.ow / s.oh;
-        const int64_t row = i * s.p.stride[0] - s.p.low[0] + kh * s.p.dilation[0];
-        const int64_t column = j * s.p.stride[1] - s.p.low[1] + kw * s.p.dilation[1];
+        const int64_t row = i * s.params.stride[0] - s.params.low[0] + kh * s.params.dilation[0];
+        const int64_t column = j * s.params.stride[1] - s.params.low[1] + kw * s.params.dilation[1];
         if (row < 0 || row >= s.h || column < 0 || column >= s.w) continue;
         sum += load<float>(g, s.dtype, q * s.o + k) *
                load<float>(x, s.dtype, ((image * s.h + row) * s.w + column) * s.c + channel);
@@ -139,18 +117,18 @@ struct BiasBody {
 };
 
 struct ConvolutionRun final : Prepared {
-  Kernel kernel;
   ConvolutionShape s;
+  explicit ConvolutionRun(const ConvolutionShape& shape) : s(shape) {}
   void run(Stream& stream, void* const* buffers) override {
-    const bool biased = s.p.epilogue.bias;
-    if (kernel == Kernel::convolutionWeights) {
+    const bool biased = s.hasBias();
+    if (s.kernel == Kernel::convolutionWeights) {
       blocks(stream, s.o * s.kh * s.kw * s.inner, WeightsBody{s, buffers[0], buffers[1], buffers[2]});
       if (biased) blocks(stream, s.o, BiasBody{s, buffers[0], buffers[3]});
       return;
     }
     const void* bias = biased ? buffers[2] : nullptr;
     void* out = buffers[biased ? 3 : 2];
-    if (kernel == Kernel::convolution)
+    if (s.kernel == Kernel::convolution)
       each(stream, s.n * s.oh * s.ow * s.o, ForwardBody{s, buffers[0], buffers[1], bias, out});
     else
       each(stream, s.n * s.h * s.w * s.c, DataBody{s, buffers[0], buffers[1], bias, out});
@@ -158,12 +136,10 @@ struct ConvolutionRun final : Prepared {
 };
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
-  const ConvolutionShape s = shapeOf(call);
-  if (!isFloat(s.dtype) || s.p.epilogue.residual || s.p.epilogue.activation == Activation::gelu) return nullptr;
-  auto run = std::make_unique<ConvolutionRun>();
-  run->kernel = call.kernel;
-  run->s = s;
-  return run;
+  const ConvolutionShape s(call);
+  if (!isFloat(s.dtype) || s.params.epilogue.residual || s.params.epilogue.activation == Activation::gelu)
+    return nullptr;
+  return std::make_unique<ConvolutionRun>(s);
 }
 
 }  // namespace

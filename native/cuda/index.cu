@@ -3,32 +3,17 @@
 #include "cuda/launch.h"
 #include "cuda/load.h"
 #include "cuda/report.h"
+#include "geometry.h"
 
 namespace needletail::cuda {
 
 namespace {
 
-// The tensor seen as [outer, size, inner], the indices as [m] or, along the axis, as [outer, m, inner].
-struct Indexing {
-  bool along = false, wide = false;  // wide: int64 indices
-  int64_t outer = 1, size = 1, inner = 1, m = 1;
-
-  Indexing() = default;
-  Indexing(const Spec& whole, const Spec& indices, const Gather& params)
-      : along(params.along), wide(indices.dtype == DType::int64) {
-    outer = whole.shape.product(0, params.axis);
-    size = whole.shape[params.axis];
-    inner = whole.shape.product(params.axis + 1, whole.shape.rank());
-    m = along ? indices.shape[params.axis] : indices.elements();
-  }
-  int64_t moved() const { return outer * m * inner; }
-
-  // The index for update `i` of row o, column j.
-  NT_INLINE int64_t at(const void* indices, int64_t o, int64_t i, int64_t j) const {
-    const int64_t k = along ? (o * m + i) * inner + j : i;
-    return wide ? static_cast<const int64_t*>(indices)[k] : static_cast<const int32_t*>(indices)[k];
-  }
-};
+// The index for update `i` of row o, column j.
+NT_INLINE int64_t indexAt(const Indexing& on, const void* indices, int64_t o, int64_t i, int64_t j) {
+  const int64_t k = on.along ? (o * on.m + i) * on.inner + j : i;
+  return on.wide ? static_cast<const int64_t*>(indices)[k] : static_cast<const int32_t*>(indices)[k];
+}
 
 template <class T>
 struct GatherBody {
@@ -39,7 +24,7 @@ struct GatherBody {
   Report report;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t j = k % on.inner, i = k / on.inner % on.m, o = k / on.inner / on.m;
-    const int64_t row = on.at(indices, o, i, j);
+    const int64_t row = indexAt(on, indices, o, i, j);
     if (report.within(row, on.size)) y[k] = x[(o * on.size + row) * on.inner + j];
   }
 };
@@ -50,7 +35,7 @@ struct GatherRun final : Prepared {
   void run(Stream& stream, void* const* buffers) override {
     dispatchSize(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      each(stream, on.moved(),
+      each(stream, on.outer * on.m * on.inner,
            GatherBody<T>{on, static_cast<const T*>(buffers[0]), buffers[1], static_cast<T*>(buffers[2]),
                          Report(stream, Wrong::index)});
     });
@@ -71,7 +56,7 @@ struct ScatterBody {
     using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, Type<T>>::type;
     Sum sum = 0;
     for (int64_t i = 0; i < on.m; i++) {
-      if (on.at(indices, o, i, j) != row) continue;
+      if (indexAt(on, indices, o, i, j) != row) continue;
       sum = static_cast<Sum>(sum + static_cast<Sum>(load<T>(updates, dtype, (o * on.m + i) * on.inner + j)));
     }
     store<T>(y, dtype, k, static_cast<T>(sum));
@@ -91,9 +76,9 @@ struct CheckBody {
 struct ScatterRun final : Prepared {
   Indexing on;
   DType dtype;
-  int64_t n, indices;  // results, indices
+  int64_t n;  // results
   void run(Stream& stream, void* const* buffers) override {
-    each(stream, indices, CheckBody{on, buffers[0], Report(stream, Wrong::index)});
+    each(stream, on.count, CheckBody{on, buffers[0], Report(stream, Wrong::index)});
     dispatchCompute(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       each(stream, n, ScatterBody<T>{on, dtype, buffers[0], buffers[1], buffers[2]});
@@ -115,7 +100,6 @@ std::unique_ptr<Prepared> prepareScatterAdd(const Call& call) {
   run->on = Indexing(call.out[0], call.in[0], read<Gather>(call.params));
   run->dtype = call.out[0].dtype;
   run->n = call.out[0].elements();
-  run->indices = call.in[0].elements();
   return run;
 }
 

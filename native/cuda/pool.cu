@@ -3,44 +3,18 @@
 #include "cuda/launch.h"
 #include "cuda/load.h"
 #include "cuda/report.h"
+#include "geometry.h"
 
 namespace needletail::cuda {
 
 namespace {
 
-struct PoolShape {
-  Pool p;
-  DType dtype;
-  int64_t n, h, w, c, oh, ow;
-
-  // The part of window `i` that lies inside an axis of `size`: [first, last).
-  struct Range {
-    int64_t first, last;
-  };
-  NT_INLINE Range range(int axis, int64_t i) const {
-    const int64_t start = i * p.stride[axis] - p.low[axis], size = axis == 0 ? h : w;
-    const int64_t end = start + p.size[axis];
-    return {start < 0 ? 0 : start, end < size ? end : size};
-  }
-  // The windows along an axis that see place `at`: [first, last).
-  NT_INLINE Range windows(int axis, int64_t at) const {
-    const int64_t count = axis == 0 ? oh : ow, place = at + p.low[axis], stride = p.stride[axis];
-    const int64_t before = place - p.size[axis] + 1;
-    const int64_t first = before <= 0 ? 0 : (before + stride - 1) / stride, last = place / stride + 1;
-    return {first, last < count ? last : count};
-  }
-  NT_INLINE float scale(Range rows, Range columns) const {
-    const int64_t places = p.countPadding ? static_cast<int64_t>(p.size[0]) * p.size[1]
-                                          : (rows.last - rows.first) * (columns.last - columns.first);
-    return 1.0f / static_cast<float>(places);
-  }
-  int64_t pixels() const { return n * h * w * c; }
-  int64_t results() const { return n * oh * ow * c; }
-};
-
-PoolShape shapeOf(const Call& call, const Spec& image, const Spec& pooled) {
-  const Shape& s = image.shape;
-  return {read<Pool>(call.params), image.dtype, s[0], s[1], s[2], s[3], pooled.shape[1], pooled.shape[2]};
+// The windows along an axis that see place `at`: [first, last).
+NT_INLINE PoolShape::Range windows(const PoolShape& s, int axis, int64_t at) {
+  const int64_t count = axis == 0 ? s.oh : s.ow, place = at + s.p.low[axis], stride = s.p.stride[axis];
+  const int64_t before = place - s.p.size[axis] + 1;
+  const int64_t first = before <= 0 ? 0 : (before + stride - 1) / stride, last = place / stride + 1;
+  return {first, last < count ? last : count};
 }
 
 struct PoolBody {
@@ -76,7 +50,7 @@ struct PoolGradientBody {
   void* dx;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t c = k % s.c, x = k / s.c % s.w, y = k / s.c / s.w % s.h, image = k / s.c / s.w / s.h;
-    const auto rows = s.windows(0, y), columns = s.windows(1, x);
+    const auto rows = windows(s, 0, y), columns = windows(s, 1, x);
     const int32_t own = static_cast<int32_t>(y * s.w + x);
     float sum = 0;
     for (int64_t i = rows.first; i < rows.last; i++) {
@@ -104,36 +78,31 @@ struct CheckBody {
 struct PoolRun final : Prepared {
   PoolShape s;
   bool positions;
+  explicit PoolRun(const Call& call) : s(call, call.in[0], call.out[0]), positions(call.out.size() > 1) {}
   void run(Stream& stream, void* const* buffers) override {
-    each(stream, s.results(),
+    each(stream, s.n * s.oh * s.ow * s.c,
          PoolBody{s, buffers[0], buffers[1], positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
   }
 };
 
 struct PoolGradientRun final : Prepared {
   PoolShape s;
+  explicit PoolGradientRun(const Call& call) : s(call, call.out[0], call.in[0]) {}
   void run(Stream& stream, void* const* buffers) override {
     const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
-    if (positions) each(stream, s.results(), CheckBody{positions, s.h * s.w, Report(stream, Wrong::position)});
-    each(stream, s.pixels(), PoolGradientBody{s, buffers[0], positions, buffers[s.p.maximum ? 2 : 1]});
+    if (positions)
+      each(stream, s.n * s.oh * s.ow * s.c, CheckBody{positions, s.h * s.w, Report(stream, Wrong::position)});
+    each(stream, s.n * s.h * s.w * s.c, PoolGradientBody{s, buffers[0], positions, buffers[s.p.maximum ? 2 : 1]});
   }
 };
 
 }  // namespace
 
 std::unique_ptr<Prepared> preparePool(const Call& call) {
-  if (!isFloat(call.in[0].dtype)) return nullptr;
-  auto run = std::make_unique<PoolRun>();
-  run->s = shapeOf(call, call.in[0], call.out[0]);
-  run->positions = call.out.size() > 1;
-  return run;
+  return isFloat(call.in[0].dtype) ? std::make_unique<PoolRun>(call) : nullptr;
 }
-
 std::unique_ptr<Prepared> preparePoolGradient(const Call& call) {
-  if (!isFloat(call.in[0].dtype)) return nullptr;
-  auto run = std::make_unique<PoolGradientRun>();
-  run->s = shapeOf(call, call.out[0], call.in[0]);
-  return run;
+  return isFloat(call.in[0].dtype) ? std::make_unique<PoolGradientRun>(call) : nullptr;
 }
 
 }  // namespace needletail::cuda

@@ -111,24 +111,6 @@ struct MoveOnBody {
   }
 };
 
-// The largest number of a floating dtype below `bound`.
-float lastBelow(DType dtype, float bound) {
-  if (dtype == DType::float32) return std::nextafter(bound, -INFINITY);
-  auto step = [&](auto half) {
-    using T = decltype(half);
-    T value(bound);
-    while (static_cast<float>(value) >= bound) {
-      // The neighbours of a half type's number differ by one in their bits.
-      if ((value.bits & 0x7fff) == 0)
-        value.bits = 0x8001;
-      else
-        value.bits = static_cast<uint16_t>(value.bits & 0x8000 ? value.bits + 1 : value.bits - 1);
-    }
-    return static_cast<float>(value);
-  };
-  return dtype == DType::bfloat16 ? step(BFloat16()) : step(Float16());
-}
-
 struct RandomRun final : Prepared {
   Random p;
   DType dtype;
@@ -136,31 +118,26 @@ struct RandomRun final : Prepared {
   float last = 0;
   uint64_t mask = 0;
 
-  int64_t blocksUsed() const {
-    const bool two = p.distribution == Distribution::integers || p.distribution == Distribution::permutation;
-    return two ? (n + 1) / 2 : (n + 3) / 4;
-  }
-
   void run(Stream& stream, void* const* buffers) override {
     const auto* state = p.seeded ? nullptr : static_cast<const int64_t*>(buffers[0]);
     const Source source{state, static_cast<uint64_t>(p.seed)};
     void* out = buffers[p.seeded ? 0 : 1];
     if (p.distribution == Distribution::integers) {
       const int64_t low = static_cast<int64_t>(p.a);
-      each(stream, blocksUsed(),
+      each(stream, p.blocks(n),
            TwoBody{source, dtype, n, low, static_cast<uint64_t>(static_cast<int64_t>(p.b) - low), 0, out});
     } else if (p.distribution == Distribution::permutation) {
       // The order of random keys, in whose low bits stand the elements' own numbers.
       auto* keys = static_cast<uint64_t*>(stream.workspace);
-      each(stream, blocksUsed(), TwoBody{source, dtype, n, 0, 0, mask, keys});
+      each(stream, p.blocks(n), TwoBody{source, dtype, n, 0, 0, mask, keys});
       const uint64_t* sorted = sortKeys(stream, keys, n);
       each(stream, n, PlacesBody{sorted, mask, static_cast<int32_t*>(out)});
     } else {
-      each(stream, blocksUsed(),
+      each(stream, p.blocks(n),
            FourBody{source, p.distribution, dtype, n, static_cast<float>(p.a), static_cast<float>(p.b), last,
                     static_cast<uint64_t>(std::llround(p.a * 0x1p32)), out});
     }
-    if (state) each(stream, 1, MoveOnBody{state, blocksUsed(), static_cast<int64_t*>(buffers[2])});
+    if (state) each(stream, 1, MoveOnBody{state, p.blocks(n), static_cast<int64_t*>(buffers[2])});
   }
 };
 

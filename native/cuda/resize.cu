@@ -4,53 +4,28 @@
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
+#include "geometry.h"
 
 namespace needletail::cuda {
 
 namespace {
 
-// Which two places of an axis of the image a place of the result lies between, and how far towards the second.
-struct Between {
-  int64_t first, second;
-  float part;
-};
-
-struct Axis {
-  Resize r;
-  int64_t size, places;
-  NT_INLINE Between at(int64_t i) const {
-    if (r.method == Interpolation::nearest) {
-      // Half-pixel centres: floor((i + 1/2) * size / places); corners: i * (size - 1) / (places - 1) to the nearest.
-      int64_t first = !r.alignCorners ? (2 * i + 1) * size / (2 * places)
-                      : places > 1    ? (2 * i * (size - 1) + places - 1) / (2 * (places - 1))
-                                      : 0;
-      if (first > size - 1) first = size - 1;
-      return {first, first, 0};
-    }
-    const double n = static_cast<double>(size), m = static_cast<double>(places), k = static_cast<double>(i);
-    double at = r.alignCorners ? (places > 1 ? k * (n - 1) / (m - 1) : 0) : (k + 0.5) * n / m - 0.5;
-    if (at < 0) at = 0;
-    int64_t first = static_cast<int64_t>(at);
-    if (first > size - 1) first = size - 1;
-    const int64_t second = first + 1 < size ? first + 1 : size - 1;
-    return {first, second, static_cast<float>(at - static_cast<double>(first))};
-  }
-  // A range of places that holds all whose two pixels may be `pixel`.
-  NT_INLINE void near(int64_t pixel, int64_t& first, int64_t& last) const {
-    const double step = static_cast<double>(places) / static_cast<double>(size);
-    // Corners stretch the steps to (places - 1) / (size - 1): wider by less than two steps at the far end.
-    const double wide =
-        r.alignCorners && size > 1 ? static_cast<double>(places - 1) / static_cast<double>(size - 1) : step;
-    const double low = static_cast<double>(pixel - 2) * (wide < step ? wide : step) - 2;
-    const double high = static_cast<double>(pixel + 2) * (wide > step ? wide : step) + 2;
-    first = low < 0 ? 0 : static_cast<int64_t>(low);
-    last = high > static_cast<double>(places - 1) ? places - 1 : static_cast<int64_t>(high);
-    if (size == 1) first = 0, last = places - 1;
-  }
-};
+// A range of places that holds all whose two pixels may be `pixel`.
+NT_INLINE void near(const ResizeAxis& axis, int64_t pixel, int64_t& first, int64_t& last) {
+  const auto& [r, size, places] = axis;
+  const double step = static_cast<double>(places) / static_cast<double>(size);
+  // Corners stretch the steps to (places - 1) / (size - 1): wider by less than two steps at the far end.
+  const double wide =
+      r.alignCorners && size > 1 ? static_cast<double>(places - 1) / static_cast<double>(size - 1) : step;
+  const double low = static_cast<double>(pixel - 2) * (wide < step ? wide : step) - 2;
+  const double high = static_cast<double>(pixel + 2) * (wide > step ? wide : step) + 2;
+  first = low < 0 ? 0 : static_cast<int64_t>(low);
+  last = high > static_cast<double>(places - 1) ? places - 1 : static_cast<int64_t>(high);
+  if (size == 1) first = 0, last = places - 1;
+}
 
 struct ResizeShape {
-  Axis rows, columns;
+  ResizeAxis rows, columns;
   int64_t n, c;
   int64_t results() const { return n * rows.places * columns.places * c; }
   int64_t pixels() const { return n * rows.size * columns.size * c; }
@@ -78,7 +53,7 @@ struct BilinearBody {
   NT_INLINE void operator()(int64_t k) const {
     const int64_t c = k % s.c, j = k / s.c % s.columns.places;
     const int64_t i = k / s.c / s.columns.places % s.rows.places, image = k / s.c / s.columns.places / s.rows.places;
-    const Between row = s.rows.at(i), column = s.columns.at(j);
+    const ResizeAxis::Source row = s.rows.at(i), column = s.columns.at(j);
     auto pixel = [&](int64_t y, int64_t x_) {
       return load<float>(x, dtype, ((image * s.rows.size + y) * s.columns.size + x_) * s.c + c);
     };
@@ -97,7 +72,7 @@ struct ResizeGradientBody {
   const void* g;
   void* dx;
   // How much of place `at` of an axis comes from `pixel`.
-  static NT_INLINE float share(const Between& at, int64_t pixel) {
+  static NT_INLINE float share(const ResizeAxis::Source& at, int64_t pixel) {
     float sum = at.first == pixel ? 1 - at.part : 0.0f;
     if (at.part != 0 && at.second == pixel) sum += at.part;
     return sum;
@@ -106,8 +81,8 @@ struct ResizeGradientBody {
     const int64_t c = k % s.c, x = k / s.c % s.columns.size;
     const int64_t y = k / s.c / s.columns.size % s.rows.size, image = k / s.c / s.columns.size / s.rows.size;
     int64_t top, bottom, left, right;
-    s.rows.near(y, top, bottom);
-    s.columns.near(x, left, right);
+    near(s.rows, y, top, bottom);
+    near(s.columns, x, left, right);
     float sum = 0;
     for (int64_t i = top; i <= bottom; i++) {
       const float row = share(s.rows.at(i), y);

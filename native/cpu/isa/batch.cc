@@ -12,13 +12,7 @@ namespace {
 typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
 NT_ALWAYS Four four(const float* p) { return *reinterpret_cast<const Four*>(p); }
 
-// The coordinate mirrored at 0 and last, again and again.
-inline double mirrored(double at, double last) {
-  if (last <= 0) return 0;
-  at = std::fabs(at);
-  at -= std::floor(at / (2 * last)) * (2 * last);
-  return at > last ? 2 * last - at : at;
-}
+using augmentation::mirrored;
 
 // Where coordinates start + step * i lie: the whole part, counted from the border's first pixel, and the rest.
 template <BatchFill Fill>

@@ -1,0 +1,12 @@
+// The names of a run folder's files.
+import { join } from 'node:path'
+
+/** Within the run folder. */
+export const FILES = {
+  config: 'config.json',
+  environment: 'environment.json',
+  metrics: 'metrics.csv',
+  confusion: 'confusion.json',
+  last: join('checkpoints', 'last.safetensors'),
+  best: join('checkpoints', 'best.safetensors')
+} as const
