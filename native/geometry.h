@@ -28,7 +28,6 @@ struct ConvolutionShape {
     inner = c / params.groups, outer = o / params.groups;
   }
   bool hasBias() const { return params.epilogue.bias; }
-  NT_INLINE bool relu() const { return params.epilogue.activation == Activation::relu; }
   double products() const { return static_cast<double>(n) * oh * ow * o * kh * kw * inner; }
 };
 

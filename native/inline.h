@@ -6,3 +6,10 @@
 #else
 #define NT_INLINE inline __attribute__((always_inline))
 #endif
+
+// Before a loop whose count is known and small: its variables then live in registers.
+#if defined(__CUDACC__)
+#define NT_UNROLL _Pragma("unroll")
+#else
+#define NT_UNROLL _Pragma("GCC unroll 16")
+#endif

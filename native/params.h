@@ -116,11 +116,14 @@ struct CrossEntropy {
 };
 
 enum class Activation { none, relu, gelu };
-// What a convolution or matmul does to its result before writing it: + bias, + residual, activation. Extra inputs
-// follow.
+// What a convolution or matmul does to its sums before writing them: + bias, + residual, activation. These inputs
+// follow its two operands in this order: bias, of the result's channels; residual, of the result's shape. Both have the
+// result's dtype.
 struct Epilogue {
   bool bias = false, residual = false;
   Activation activation = Activation::none;
+  // Where the result stands among the buffers of the call.
+  int outputAt() const { return 2 + bias + residual; }
   template <class F>
   void fields(F f) {
     f(bias), f(residual), f(activation);

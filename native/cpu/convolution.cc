@@ -74,8 +74,12 @@ struct ConvertedConvolution final : Prepared {
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
-  if (!isFloat(shape.dtype) || shape.params.epilogue.residual || shape.params.epilogue.activation == Activation::gelu)
-    return nullptr;
+  const Epilogue& epilogue = shape.params.epilogue;
+  // The gradients have none, but that the bias' own comes with the weights'.
+  const bool follows = epilogue.residual || epilogue.activation != Activation::none;
+  if (shape.kernel == Kernel::convolutionWeights && follows) return nullptr;
+  if (shape.kernel == Kernel::convolutionData && (follows || epilogue.bias)) return nullptr;
+  if (!isFloat(shape.dtype)) return nullptr;
   if (shape.dtype == DType::float32) return prepareFloat32(shape);
   if (shape.products() >= kSmallProducts) {
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;

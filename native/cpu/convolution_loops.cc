@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/convolution.h"
+#include "cpu/epilogue.h"
 #include "cpu/isa/product.h"
 
 namespace needletail {
@@ -67,7 +68,7 @@ struct LoopConvolution final : Prepared {
     }
   }
 
-  void forward(const float* x, const float* weights, const float* bias, float* y, float* scratch) const {
+  void forward(const float* x, const float* weights, const Finish& finish, float* y, float* scratch) const {
     // Transposed weights of each group: [patch, outer].
     for (int64_t k = 0; k < s.o; k++) {
       float* to = scratch + k / s.outer * s.outer * patch + k % s.outer;
@@ -86,12 +87,9 @@ struct LoopConvolution final : Prepared {
           product(count, s.outer, patch, columns, patch, 1, scratch + g * s.outer * patch, s.outer, result, s.outer,
                   false);
           for (int64_t q = 0; q < count; q++) {
-            float* to = y + (image * places + first + q) * s.o + g * s.outer;
-            for (int64_t k = 0; k < s.outer; k++) {
-              float v = result[q * s.outer + k] + (bias ? bias[g * s.outer + k] : 0.0f);
-              if (s.relu()) v = v < 0 ? 0 : v;
-              to[k] = v;
-            }
+            const int64_t at = (image * places + first + q) * s.o + g * s.outer;
+            std::copy_n(result + q * s.outer, s.outer, y + at);
+            finish.row(y + at, s.outer, at, g * s.outer);
           }
         }
       }
@@ -167,7 +165,7 @@ struct LoopConvolution final : Prepared {
     auto out = [&](int i) { return static_cast<float*>(buffers[i]); };
     float* scratch = static_cast<float*>(stream.workspace);
     if (s.kernel == Kernel::convolution) {
-      forward(in(0), in(1), s.hasBias() ? in(2) : nullptr, out(s.hasBias() ? 3 : 2), scratch);
+      forward(in(0), in(1), Finish(s.params.epilogue, buffers), out(s.params.epilogue.outputAt()), scratch);
     } else if (s.kernel == Kernel::convolutionData) {
       data(in(0), in(1), out(2), scratch);
     } else {

@@ -21,7 +21,8 @@ struct OneDnnConvolution final : Prepared {
   dnnl::primitive primitive;
   std::unordered_map<int, Memory> arguments;
   // Which buffer of the call is which argument (0: no argument).
-  int buffers[4] = {0, 0, 0, 0};
+  static constexpr int kBuffers = 5;
+  int buffers[kBuffers] = {};
   int weightsBuffer = -1;  // set where the weights need another layout
   dnnl::reorder reorder;  // into the primitive's layout, or, for a gradient, out of it
   Memory plainWeights, weights, scratchpad;
@@ -31,7 +32,7 @@ struct OneDnnConvolution final : Prepared {
 
   void run(Stream& stream, void* const* memory) override {
     useThreads();
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < kBuffers; i++) {
       if (buffers[i] != 0 && i != weightsBuffer) arguments[buffers[i]].set_data_handle(memory[i]);
     }
     scratchpad.set_data_handle(static_cast<char*>(stream.workspace) + scratchpadOffset);
@@ -91,12 +92,14 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
   const auto direct = dnnl::algorithm::convolution_direct;
   auto made = std::make_unique<OneDnnConvolution>();
 
+  // The bias is the convolution's own; the rest of the epilogue follows it.
+  const Epilogue& epilogue = p.epilogue;
   dnnl::primitive_attr forwardAttributes = attributes();
-  if (s.relu()) {
-    dnnl::post_ops ops;
-    appendRelu(ops);
-    forwardAttributes.set_post_ops(ops);
-  }
+  dnnl::post_ops ops;
+  if (epilogue.residual) ops.append_binary(dnnl::algorithm::binary_add, y);
+  if (epilogue.activation == Activation::relu) append(ops, dnnl::algorithm::eltwise_relu);
+  if (epilogue.activation == Activation::gelu) append(ops, dnnl::algorithm::eltwise_gelu_erf);
+  forwardAttributes.set_post_ops(ops);
   auto forward = describe<dnnl::convolution_forward>(
       forwardAttributes,
       s.kernel == Kernel::convolution ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training, direct,
@@ -107,7 +110,10 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
     made->bind(0, DNNL_ARG_SRC, x);
     made->bindWeights(1, DNNL_ARG_WEIGHTS, plain, forward.weights_desc());
     if (s.hasBias()) made->bind(2, DNNL_ARG_BIAS, bias);
-    made->bind(s.hasBias() ? 3 : 2, DNNL_ARG_DST, y);
+    if (epilogue.residual) {
+      made->bind(epilogue.outputAt() - 1, DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, y);
+    }
+    made->bind(epilogue.outputAt(), DNNL_ARG_DST, y);
     made->primitive = dnnl::convolution_forward(forward);
     made->finish(forward.scratchpad_desc());
   } else if (!forward.get(true)) {
@@ -143,7 +149,7 @@ std::unique_ptr<Prepared> prepare(const ConvolutionShape& s) {
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByOneDnn(const ConvolutionShape& s) {
-  if (s.dtype == DType::float16 || s.products() == 0 || s.params.epilogue.residual) return nullptr;
+  if (s.dtype == DType::float16 || s.products() == 0) return nullptr;
   try {
     return prepare(s);
   } catch (const dnnl::error&) {

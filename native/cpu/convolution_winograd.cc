@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/convolution.h"
+#include "cpu/epilogue.h"
 #include "cpu/isa/winograd.h"
 
 namespace needletail {
@@ -20,7 +21,7 @@ int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 struct WinogradRun final : Prepared {
   Kernel kernel;
   WinogradShape shape;
-  bool bias, relu;
+  Epilogue epilogue;
   int team;
   int64_t weightsFloats = 0, scratchFloats = 0, sumsFloats = 0;
 
@@ -36,9 +37,14 @@ struct WinogradRun final : Prepared {
   void forward(float* space, void* const* buffers) const {
     const float* w = static_cast<const float*>(buffers[1]);
     const bool data = kernel == Kernel::convolutionData;
-    WinogradForward job{shape,         static_cast<const float*>(buffers[0]),
-                        space,         bias && !data ? static_cast<const float*>(buffers[2]) : nullptr,
-                        relu && !data, static_cast<float*>(buffers[bias && !data ? 3 : 2]),
+    const Finish finish(epilogue, buffers);
+    WinogradForward job{shape,
+                        static_cast<const float*>(buffers[0]),
+                        space,
+                        finish.bias,
+                        finish.residual,
+                        epilogue.activation == Activation::relu,
+                        static_cast<float*>(buffers[epilogue.outputAt()]),
                         nullptr};
     const auto weights = winogradWeightsForIsa();
     const auto weightsTurned = winogradWeightsTurnedForIsa();
@@ -77,7 +83,7 @@ struct WinogradRun final : Prepared {
       finish(shape, space, sumsFloats + scratchFloats, static_cast<int>(of), shape.o * id / of, shape.o * (id + 1) / of,
              dw);
     }
-    if (!bias) return;
+    if (!epilogue.bias) return;
     float* db = static_cast<float*>(buffers[3]);
     const float* from = space + winogradBiasAt(shape);
     for (int64_t o = 0; o < shape.o; o++) {
@@ -93,7 +99,7 @@ std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   const Convolution& p = s.params;
   const bool fits = s.dtype == DType::float32 && s.kh == 3 && s.kw == 3 && p.groups == 1 && p.stride[0] == 1 &&
                     p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 && p.low[1] <= 2 &&
-                    !p.epilogue.residual;
+                    p.epilogue.activation != Activation::gelu;
   const int64_t least = std::min(s.c, s.o), most = std::max(s.c, s.o);
   if (!fits || least < kLeastChannels || most > kMostChannels || s.products() == 0) return nullptr;
 
@@ -111,8 +117,7 @@ std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   w.chunk = std::clamp<int64_t>(w.chunk, 8, 64);
 
   run->kernel = s.kernel;
-  run->bias = s.hasBias();
-  run->relu = s.relu();
+  run->epilogue = p.epilogue;
   run->cost = 5000 + s.products() * 0.01;
   run->threadBound = worthParallel(run->cost);
   run->team = run->threadBound ? threads() : 1;

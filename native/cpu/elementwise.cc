@@ -170,11 +170,7 @@ RowFunction rowFunction(int row, DType dtype) {
                         : dtype == DType::int32 ? kInt32
                         : dtype == DType::int64 ? kInt64
                                                 : kUint8;
-#if defined(__x86_64__)
-  if (isa() == Isa::avx512) return avx512::elementwiseRow(row, column);
-  if (isa() == Isa::avx2) return avx2::elementwiseRow(row, column);
-#endif
-  return baseline::elementwiseRow(row, column);
+  return elementwiseRowForIsa(row, column);
 }
 
 void joinAxes(const Call& call, const Operand* operands, int count, const int* specOf, Walk& walk) {

@@ -6,6 +6,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/dtype.h"
+#include "cpu/epilogue.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/kernels.h"
 
@@ -28,14 +29,16 @@ struct MatmulRun final : Prepared {
   bool shared;  // b is packed once for all threads; else each packs the panels that it works on
   int team;
   // Places in the workspace, in floats.
-  int64_t packedAt, productAt, aAt, bAt, biasAt, outAt;
+  int64_t packedAt, productAt, aAt, bAt, biasAt, residualAt, outAt;
 
   void run(Stream& stream, void* const* buffers) override {
     float* space = static_cast<float*>(stream.workspace);
     const float* A = input(buffers[0], space + aAt, aElements);
     const float* B = input(buffers[1], space + bAt, bElements);
-    const float* bias = epilogue.bias ? input(buffers[2], space + biasAt, n) : nullptr;
-    void* result = buffers[epilogue.bias ? 3 : 2];
+    Finish finish(epilogue, buffers);
+    if (finish.bias) finish.bias = input(finish.bias, space + biasAt, n);
+    if (finish.residual) finish.residual = input(finish.residual, space + residualAt, batches * m * n);
+    void* result = buffers[epilogue.outputAt()];
     const bool half = dtype != DType::float32;
     float* out = half ? space + outAt : static_cast<float*>(result);
 
@@ -73,15 +76,16 @@ struct MatmulRun final : Prepared {
         }
         multiply(part);
 #pragma omp barrier
-        finish(to, bias, c, m * id / of, m * (id + 1) / of);
+        finishRows(finish, to, c, batch * m * n, m * id / of, m * (id + 1) / of);
 #pragma omp barrier
       }
     }
     if (half) floatToHalf(dtype, out, result, batches * m * n);
   }
 
-  // Rows [first, last) of the result: turned round where the product was swapped, with bias and activation.
-  void finish(const float* product, const float* bias, float* c, int64_t first, int64_t last) const {
+  // Rows [first, last) of a batch's result, which begins at element `at`: turned round where the product was swapped,
+  // then with what follows the sums.
+  void finishRows(const Finish& finish, const float* product, float* c, int64_t at, int64_t first, int64_t last) const {
     if (swapped) {
       constexpr int64_t kBlock = 16;
       for (int64_t i = first; i < last; i += kBlock) {
@@ -91,17 +95,8 @@ struct MatmulRun final : Prepared {
         }
       }
     }
-    const bool relu = epilogue.activation == Activation::relu;
-    if (!bias && !relu) return;
-    for (int64_t i = first; i < last; i++) {
-      float* row = c + i * n;
-      if (bias) {
-        for (int64_t j = 0; j < n; j++) row[j] += bias[j];
-      }
-      if (relu) {
-        for (int64_t j = 0; j < n; j++) row[j] = row[j] > 0 ? row[j] : 0;
-      }
-    }
+    if (finish.idle()) return;
+    for (int64_t i = first; i < last; i++) finish.row(c + i * n, n, at + i * n, 0);
   }
 
   const float* input(const void* from, float* space, int64_t elements) const {
@@ -132,8 +127,7 @@ std::vector<int64_t> batchOffsets(const Shape& operand, const Shape& out) {
 
 std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   const auto params = read<Matmul>(call.params);
-  if (!isFloat(call.out[0].dtype) || params.epilogue.residual || params.epilogue.activation == Activation::gelu)
-    return nullptr;
+  if (!isFloat(call.out[0].dtype)) return nullptr;
   const Shape &a = call.in[0].shape, &b = call.in[1].shape, &out = call.out[0].shape;
   auto run = std::make_unique<MatmulRun>();
   run->dtype = call.out[0].dtype;
@@ -175,6 +169,7 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   run->aAt = place(half ? run->aElements : 0);
   run->bAt = place(half ? run->bElements : 0);
   run->biasAt = place(half ? run->n : 0);
+  run->residualAt = place(half && params.epilogue.residual ? call.out[0].elements() : 0);
   run->outAt = place(half ? call.out[0].elements() : 0);
   run->workspace = static_cast<size_t>(std::max<int64_t>(floats, 1)) * 4;
   return run;

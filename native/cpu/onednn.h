@@ -51,11 +51,11 @@ inline dnnl::primitive_attr attributes() {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attr;
 }
-inline void appendRelu(dnnl::post_ops& ops) {
+inline void append(dnnl::post_ops& ops, dnnl::algorithm function) {
 #if DNNL_VERSION_MAJOR >= 3
-  ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+  ops.append_eltwise(function, 0, 0);
 #else
-  ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+  ops.append_eltwise(1, function, 0, 0);
 #endif
 }
 

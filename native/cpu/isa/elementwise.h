@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/cpu.h"
+
 namespace needletail {
 
 // Computes n elements; each operand and the result are contiguous. A comparison's result and the condition of `where`
@@ -19,6 +21,15 @@ RowFunction elementwiseRow(int row, Column column);
 }
 namespace avx512 {
 RowFunction elementwiseRow(int row, Column column);
+}
+
+// That of this processor; null: the row has none for the type.
+inline RowFunction elementwiseRowForIsa(int row, Column column) {
+#if defined(__x86_64__)
+  if (isa() == Isa::avx512) return avx512::elementwiseRow(row, column);
+  if (isa() == Isa::avx2) return avx2::elementwiseRow(row, column);
+#endif
+  return baseline::elementwiseRow(row, column);
 }
 
 }  // namespace needletail

@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "inline.h"
+
 #define NT_ALWAYS inline __attribute__((always_inline))
-#define NT_UNROLL _Pragma("GCC unroll 16")
 
 namespace needletail::NT_ISA {
 

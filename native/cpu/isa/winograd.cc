@@ -198,15 +198,17 @@ void winogradForward(const WinogradForward& job, int64_t first, int64_t last) {
                     width = std::min<int64_t>(4, s.ow - tile.column * 4);
       for (int64_t c = 0; c < s.o; c += kLanes) {
         const float* from = product + t * columns + c;
-        float* out = job.y + ((tile.image * s.oh + tile.row * 4) * s.ow + tile.column * 4) * s.o + c;
+        const int64_t at = ((tile.image * s.oh + tile.row * 4) * s.ow + tile.column * 4) * s.o + c;
         const int64_t left = s.o - c;
         const Vector bias = job.bias ? loadSome(job.bias + c, left) : zero;
         bothAxes<6, 4, outputs>([&](int i, int j) { return load(from + (i * 6 + j) * productStride); },
                                 [&](int i, int j, Vector v) {
                                   if (i >= height || j >= width) return;
+                                  const int64_t place = at + (i * s.ow + j) * s.o;
                                   v += bias;
-                                  if (job.relu) v = v > zero ? v : zero;
-                                  storeSome(out + (i * s.ow + j) * s.o, v, left);
+                                  if (job.residual) v += loadSome(job.residual + place, left);
+                                  if (job.relu) v = v < zero ? zero : v;
+                                  storeSome(job.y + place, v, left);
                                 });
       }
     }

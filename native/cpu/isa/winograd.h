@@ -33,11 +33,12 @@ NEEDLETAIL_ISA_FUNCTION(winogradWeights, const float* w, int64_t o, int64_t c, i
 NEEDLETAIL_ISA_FUNCTION(winogradWeightsTurned, const float* w, int64_t o, int64_t c, int64_t first, int64_t last,
                         float* to)
 
-// y = convolution of x for tiles [first, last), + bias, ReLU. scratch: winogradForwardScratch floats for each thread.
+// y = convolution of x for tiles [first, last), + bias, + residual, ReLU. scratch: winogradForwardScratch floats for
+// each thread.
 struct WinogradForward {
   WinogradShape shape;
   const float *x, *weights;  // transformed weights
-  const float* bias;  // or null
+  const float *bias, *residual;  // or null
   bool relu;
   float *y, *scratch;
 };

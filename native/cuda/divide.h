@@ -1,0 +1,42 @@
+// Division of places by sizes that are known before the launch: a multiplication in place of some forty instructions.
+#pragma once
+#include <cstdint>
+
+#include "inline.h"
+
+namespace needletail::cuda {
+
+// Granlund and Montgomery, "Division by Invariant Integers using Multiplication" (1994): exact for n < 2^31, which
+// almost every place is; the others are divided.
+class Divider {
+ public:
+  Divider() = default;
+  explicit Divider(int64_t divisor) : divisor_(divisor) {
+    magic_ = 0;
+    if (divisor <= 0 || divisor > INT32_MAX) return;
+    while (int64_t{1} << shift_ < divisor) shift_++;
+    magic_ = static_cast<uint32_t>((uint64_t{1} << 32) * ((uint64_t{1} << shift_) - divisor) / divisor + 1);
+  }
+  NT_INLINE int64_t operator()(int64_t n) const {
+    if (n > INT32_MAX || magic_ == 0) return n / divisor_;
+    const uint32_t small = static_cast<uint32_t>(n);
+#if defined(__CUDA_ARCH__)
+    return (__umulhi(small, magic_) + small) >> shift_;
+#else
+    return (static_cast<uint32_t>(uint64_t{small} * magic_ >> 32) + small) >> shift_;
+#endif
+  }
+  // n becomes the quotient; gives the rest.
+  NT_INLINE int64_t split(int64_t& n) const {
+    const int64_t quotient = (*this)(n), rest = n - quotient * divisor_;
+    n = quotient;
+    return rest;
+  }
+
+ private:
+  int64_t divisor_ = 1;
+  uint32_t magic_ = 1;  // 0: too large
+  int shift_ = 0;
+};
+
+}  // namespace needletail::cuda

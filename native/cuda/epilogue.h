@@ -1,0 +1,38 @@
+// What follows the sums of a convolution or matmul: + bias, + residual, activation.
+#pragma once
+#include <cmath>
+
+#include "cuda/load.h"
+#include "params.h"
+
+namespace needletail::cuda {
+
+NT_INLINE float activated(Activation activation, float x) {
+  switch (activation) {
+    case Activation::relu: return x < 0 ? 0 : x;  // a NaN comes through
+    case Activation::gelu: return x * 0.5f * (std::erf(x * 0.7071067811865476f) + 1);  // as the row of elementwise.def
+    default: return x;
+  }
+}
+
+struct Finish {
+  DType dtype;
+  Activation activation = Activation::none;
+  const void *bias = nullptr, *residual = nullptr;  // null: none
+  void* out = nullptr;
+
+  // buffers: those of the call, whose two operands come first.
+  Finish(DType dtype, const Epilogue& epilogue, void* const* buffers)
+      : dtype(dtype), activation(epilogue.activation), out(buffers[epilogue.outputAt()]) {
+    if (epilogue.bias) bias = buffers[2];
+    if (epilogue.residual) residual = buffers[epilogue.outputAt() - 1];
+  }
+  // Element `at` of the result, of channel (column) `channel`.
+  NT_INLINE void put(int64_t at, int64_t channel, float sum) const {
+    if (bias) sum += load<float>(bias, dtype, channel);
+    if (residual) sum += load<float>(residual, dtype, at);
+    store<float>(out, dtype, at, activated(activation, sum));
+  }
+};
+
+}  // namespace needletail::cuda
