@@ -51,6 +51,16 @@ export interface Native {
   onednn(): string
   /** The device on which tensors are made that follow from no other; with a name, chooses it. */
   device(name?: string): string
+  /** The devices that can be used here. */
+  devices(): string[]
+  /** Where a tensor is. */
+  deviceOf(handle: number): string
+  /** The same values on that device; the tensor itself, under another handle, if it is there. Differentiable. */
+  toDevice(handle: number, device: string): number
+  /** What the CUDA backend has looked for and found, as JSON. */
+  cudaReport(): string
+  /** What there is to know of a device, as JSON. */
+  deviceDescription(device: string): string
   /** Commands that have been given to the queue and have not run. */
   pending(): number
   /** A gate for tests: while it is held, the queue runs nothing. */

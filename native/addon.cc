@@ -18,6 +18,7 @@
 #include "ops/elementwise_tensor.h"
 #include "ops/ops.h"
 #include "program.h"
+#include "transfer.h"
 
 namespace needletail {
 
@@ -268,40 +269,7 @@ Bytes bytesOf(const Call_& c, int i) {
 // Copies bytes into a tensor's memory in the order of the queue; JavaScript may change its array right away.
 void upload(const Tensor& tensor, const Bytes& bytes) {
   Storage* storage = tensor.storage();
-  Queue& queue = storage->device.queue;
-  const Backend& backend = storage->device.backend;
-  void* to = storage->data;
-  if (bytes.size == 0) return;
-  constexpr size_t kSmall = 64;
-  if (bytes.size <= kSmall) {
-    struct Small {
-      char data[kSmall];
-    } small;
-    std::memcpy(small.data, bytes.data, bytes.size);
-    queue.push(
-        [=, &queue, &backend, size = bytes.size](Stream& s) {
-          queue.heal(to);
-          backend.copyIn(s, to, small.data, size);
-        },
-        50, false);
-    return;
-  }
-  // An empty queue can't be using the memory: no detour.
-  if (queue.tryFinish()) {
-    Stream stream;
-    queue.heal(to);
-    return backend.copyIn(stream, to, bytes.data, bytes.size);
-  }
-  std::shared_ptr<char[]> staged(new (std::nothrow) char[bytes.size]);
-  if (!staged)
-    throw Error("tensor: expected memory for " + std::to_string(bytes.size) + " bytes, got none.", Fault::memory);
-  std::memcpy(staged.get(), bytes.data, bytes.size);
-  queue.push(
-      [=, &queue, &backend, size = bytes.size](Stream& s) {
-        queue.heal(to);
-        backend.copyIn(s, to, staged.get(), size);
-      },
-      bytes.size * 0.1, false);
+  if (bytes.size) storage->device.queue.write(storage->data, bytes.data, bytes.size);
 }
 
 // create(dtype, rank, bytes) → handle; the shape is in the numbers
@@ -364,18 +332,14 @@ void checkReadable(const Call_& c) {
                    "Return the tensor from the function and read it outside.");
   }
 }
-napi_value bufferOf(napi_env env, const void* data, size_t bytes) {
+// The values as an ArrayBuffer, after waiting.
+napi_value bufferOf(const Call_& c, const Tensor& t) {
   void* to = nullptr;
   napi_value buffer;
-  if (napi_create_arraybuffer(env, bytes, &to, &buffer) != napi_ok)
+  if (napi_create_arraybuffer(c.env, t.spec().bytes(), &to, &buffer) != napi_ok)
     throw Error("data: expected memory for the values, got none.", Fault::memory);
-  if (bytes) std::memcpy(to, data, bytes);
+  t.storage()->device.queue.readSync(to, t.storage()->data, t.spec().bytes());
   return buffer;
-}
-napi_value finishedValue(const Call_& c, const Tensor& t) {
-  Storage* storage = t.storage();
-  if (Failure failure = storage->device.queue.failureOf(storage->data)) throw *failure;
-  return bufferOf(c.env, storage->data, t.spec().bytes());
 }
 // readSmall(handle) → elements * 16 + dtype, with the values in the numbers; -1 when they are many or of half precision
 napi_value readSmall(const Call_& c) {
@@ -384,36 +348,33 @@ napi_value readSmall(const Call_& c) {
   const Tensor t = c.tensor(0, "data");
   const size_t bytes = t.spec().bytes();
   if (bytes > kMost || (isFloat(t.dtype()) && t.dtype() != DType::float32)) return c.integerValue(-1);
-  Storage* storage = t.storage();
-  Queue& queue = storage->device.queue;
-  queue.wait();
-  if (Failure failure = queue.failureOf(storage->data)) throw *failure;
-  std::memcpy(c.here.numbers, storage->data, bytes);
+  t.storage()->device.queue.readSync(c.here.numbers, t.storage()->data, bytes);
   return c.integerValue(static_cast<int32_t>(t.elements()) * 16 + static_cast<int32_t>(t.dtype()));
 }
 // readSync(handle) → ArrayBuffer
 napi_value readSync(const Call_& c) {
   checkReadable(c);
-  const Tensor t = c.tensor(0, "data");
-  t.storage()->device.queue.wait();
-  return finishedValue(c, t);
+  return bufferOf(c, c.tensor(0, "data"));
 }
 // itemSync(handle) → number (all dtypes but float16, bfloat16)
 napi_value itemSync(const Call_& c) {
   checkReadable(c);
   const Tensor t = c.tensor(0, "item");
   if (t.elements() != 1) throw expected("item", "a tensor of one element", t.spec().text(), "See data() and array().");
-  Storage* storage = t.storage();
-  storage->device.queue.wait();
-  if (Failure failure = storage->device.queue.failureOf(storage->data)) throw *failure;
-  const void* data = storage->data;
+  union {
+    float float32;
+    int32_t int32;
+    int64_t int64;
+    uint8_t uint8;
+  } value;
+  if (isFloat(t.dtype()) && t.dtype() != DType::float32)
+    throw expected("item", "a dtype that JavaScript can read", name(t.dtype()));
+  t.storage()->device.queue.readSync(&value, t.storage()->data, t.spec().bytes());
   switch (t.dtype()) {
-    case DType::float32: return c.numberValue(*static_cast<const float*>(data));
-    case DType::int32: return c.numberValue(*static_cast<const int32_t*>(data));
-    case DType::int64: return c.numberValue(static_cast<double>(*static_cast<const int64_t*>(data)));
-    case DType::uint8:
-    case DType::boolean: return c.numberValue(*static_cast<const uint8_t*>(data));
-    default: throw expected("item", "a dtype that JavaScript can read", name(t.dtype()));
+    case DType::float32: return c.numberValue(value.float32);
+    case DType::int32: return c.numberValue(value.int32);
+    case DType::int64: return c.numberValue(static_cast<double>(value.int64));
+    default: return c.numberValue(value.uint8);
   }
 }
 // readNow(handle) → ArrayBuffer; undefined when the queue's thread is at work, or where copying takes more than a
@@ -423,7 +384,7 @@ napi_value readNow(const Call_& c) {
   checkReadable(c);
   const Tensor t = c.tensor(0, "data");
   if (t.spec().bytes() > kMost) return c.none();
-  return t.storage()->device.queue.tryFinish() ? finishedValue(c, t) : c.none();
+  return t.storage()->device.queue.tryFinish() ? bufferOf(c, t) : c.none();
 }
 
 struct Read {
@@ -467,17 +428,18 @@ napi_value readLater(const Call_& c) {
   if (c.here.reading++ == 0) napi_ref_threadsafe_function(c.env, c.here.wakeUp);
   Device& device = any ? t.storage()->device : defaultDevice();
   const void* from = any ? t.storage()->data : nullptr;
-  device.queue.push(
-      [read = read.release(), from, bytes, &device, mailbox = c.here.mailbox](Stream& stream) {
-        read->failure = from ? device.queue.failureOf(from) : device.queue.takeFailure();
-        const bool sent = mailbox->put(read, [&] {
-          if (read->failure || bytes == 0) return;
-          device.backend.copyOut(stream, read->to, from, bytes);
-          device.backend.wait(stream);
-        });
-        if (!sent) delete read;
-      },
-      100 + bytes * 0.1, true);
+  auto answer = [read = read.release(), bytes, mailbox = c.here.mailbox](const void* values, Failure failure) {
+    read->failure = std::move(failure);
+    const bool sent = mailbox->put(read, [&] {
+      if (!read->failure && bytes) std::memcpy(read->to, values, bytes);
+    });
+    if (!sent) delete read;
+  };
+  try {
+    device.queue.read(from, bytes, answer);
+  } catch (const Error& error) {
+    answer(nullptr, std::make_shared<const Error>(error));
+  }
   return promise;
 }
 // sync(): waits, and throws the first failure that nobody has seen
@@ -536,6 +498,7 @@ napi_value backward_(const Call_& c) {
       throw expected("grad", "a function with a scalar result", output.spec().text(),
                      "Reduce it with sum() or mean().");
     }
+    DeviceScope scope(output.storage()->device);
     seed = full(output.spec(), 1);
   }
   return c.give(backward(output, seed, c.list(0, c.integer(2), "grad"), c.flag(3), c.flag(4)));
@@ -576,7 +539,7 @@ napi_value recordBegin(const Call_& c) {
     for (const Tensor& t : c.list(0, c.integer(0), "compile")) inputs.push_back(apply1(copyOp, {t}));
   }
   napi_value count = c.give(inputs);
-  c.here.recorder = std::make_unique<Recorder>(defaultDevice(), inputs);
+  c.here.recorder = std::make_unique<Recorder>(inputs);
   return count;
 }
 // recordEnd(results) → number of the program, with the results in the scratch memory; -1 results: give up
@@ -675,6 +638,27 @@ napi_value setThreads_(const Call_& c) {
 napi_value device_(const Call_& c) {
   if (c.count > 0) setDefaultDevice(deviceNamed(c.string(0)));
   return c.text(defaultDevice().backend.name);
+}
+napi_value devices_(const Call_& c) {
+  Napi::Array names = Napi::Array::New(c.env);
+  for (const std::string& name : deviceNames()) names.Set(names.Length(), name);
+  return names;
+}
+// deviceOf(handle) → name
+napi_value deviceOf(const Call_& c) { return c.text(c.tensor(0, "device").storage()->device.backend.name); }
+// toDevice(handle, name) → handle
+napi_value toDevice(const Call_& c) {
+  if (c.here.recorder) {
+    throw expected("to", "no copy between devices inside a compiled function", "one",
+                   "Pass the values as an argument that is on the device.");
+  }
+  return c.integerValue(c.here.add(copiedTo(c.tensor(0, "to"), deviceNamed(c.string(1)))));
+}
+napi_value cudaReport_(const Call_& c) { return c.text(cudaReport()); }
+// deviceDescription(name) → JSON
+napi_value deviceDescription(const Call_& c) {
+  const Backend& backend = deviceNamed(c.string(0)).backend;
+  return c.text(backend.description ? backend.description(backend.ordinal) : "{}");
 }
 napi_value isa_(const Call_& c) { return c.text(isaName()); }
 napi_value onednn_(const Call_& c) { return c.text(onednnVersion()); }
@@ -782,6 +766,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("threads", getThreads),
                                                 FUNCTION("setThreads", setThreads_),
                                                 FUNCTION("device", device_),
+                                                FUNCTION("devices", devices_),
+                                                FUNCTION("deviceOf", deviceOf),
+                                                FUNCTION("toDevice", toDevice),
+                                                FUNCTION("cudaReport", cudaReport_),
+                                                FUNCTION("deviceDescription", deviceDescription),
                                                 FUNCTION("isa", isa_),
                                                 FUNCTION("onednn", onednn_),
                                                 FUNCTION("pending", pending),

@@ -12,7 +12,7 @@ constexpr int kClasses = 4 * 48;
 }  // namespace
 
 Allocator::Allocator(Backend& backend)
-    : backend_(backend), free_(kClasses), limit_(static_cast<size_t>(backend.memory().total * 0.8)) {}
+    : backend_(backend), free_(kClasses), limit_((backend.enter(), backend.memory().limit)) {}
 
 // Four classes to an octave, from 64 bytes: at most a quarter of a block is unused.
 int Allocator::classOf(size_t bytes) {
@@ -53,6 +53,7 @@ void* Allocator::allocate(size_t bytes) {
   const int sizeClass = classOf(bytes);
   const size_t size = bytesOf(sizeClass);
   std::lock_guard lock(mutex_);
+  backend_.enter();
   void* block = nullptr;
   auto& list = free_[sizeClass];
   if (!list.empty()) {
@@ -79,6 +80,7 @@ void Allocator::release(void* memory, size_t bytes) {
 
 void Allocator::trim() {
   std::lock_guard lock(mutex_);
+  backend_.enter();
   for (int c = 0; c < kClasses; c++) {
     const size_t size = bytesOf(c);
     if (size <= kSlabLimit) continue;

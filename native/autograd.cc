@@ -163,9 +163,10 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
     Node* node = order[i];
     State& state = states[node];
     if (!state.relevant || (!node->op && !node->custom)) continue;
-    bool any = false;
-    for (const Tensor& g : state.gradients) any = any || g;
+    const Tensor* any = nullptr;
+    for (const Tensor& g : state.gradients) any = any ? any : g ? &g : nullptr;
     if (!any) continue;
+    DeviceScope deviceScope(any->storage()->device);
     if (node->freed) {
       throw expected("grad", "a graph that has not been used",
                      std::string("a result of ") + node->name() + " whose saved values were freed",

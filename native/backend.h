@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "error.h"
@@ -71,27 +72,56 @@ struct Prepared {
 
 struct MemoryInfo {
   size_t total = 0;  // bytes the device has (the container's limit on a CPU)
+  size_t free = 0;  // of them, in nobody's use; 0 where the device can't tell
+  size_t limit = 0;  // how many may be held unless the user says otherwise
+};
+
+// A place in a stream.
+struct Mark {
+  virtual ~Mark() = default;
+  virtual bool passed() = 0;  // whether all that was enqueued before it has run
+  virtual void wait() = 0;  // until it has; throws what has become of the device
+};
+
+// What a stream was given once, to be launched again as one thing.
+struct Captured {
+  virtual ~Captured() = default;
+  virtual void launch(Stream& stream) = 0;
+};
+
+// Of backends where run() only enqueues.
+struct StreamCalls {
+  void (*open)(Stream&);  // makes the stream's handle
+  std::unique_ptr<Mark> (*mark)(Stream&);
+  // Host memory that the device copies from and to while the host goes on; null when there is none.
+  std::shared_ptr<void> (*hostMemory)(size_t bytes);
+  // What `work` enqueues, kept instead of run. Its memory must stay. Throws where something in it can't be kept.
+  std::unique_ptr<Captured> (*capture)(Stream&, const std::function<void()>& work);
+  // What kernels that have run found wrong with their values since this was last asked; empty: nothing.
+  std::string (*complaint)(Stream&);
 };
 
 struct Backend {
   const char* name;  // "cpu", "cuda:0"
-  // True where run() only enqueues (a CUDA stream); false where run() computes, so that the queue needs a thread.
-  bool asynchronous;
+  int ordinal;  // which of its kind
+  // Null where run() computes, so that the queue needs a thread.
+  const StreamCalls* stream;
+  void (*use)(int ordinal);  // the calling thread works with this device from now on; null: there is one
   void* (*allocate)(size_t bytes);  // nullptr when there is no memory left
   void (*release)(void* memory, size_t bytes);
   void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);  // host to device, in stream order
   void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
   void (*copy)(Stream&, void* to, const void* from, size_t bytes);  // within the device, in stream order
-  void (*wait)(Stream&);  // until all that was enqueued has run
   MemoryInfo (*memory)();
-  // Record what the stream is given into one launchable object, and launch it; null: a Program is replayed call by
-  // call.
-  void (*captureBegin)(Stream&);
-  void* (*captureEnd)(Stream&);
-  void (*launch)(Stream&, void* captured);
+  // What there is to know of it, as JSON: { "name": "NVIDIA H200", "driver": "13.0", ... }; null: nothing.
+  std::string (*description)(int ordinal);
   // From Kernel to what prepares it; a null entry is an op that says `<op>: not implemented on <device>`.
   using Prepare = std::unique_ptr<Prepared> (*)(const Call&);
   Prepare prepare[kKernels];
+
+  void enter() const {
+    if (use) use(ordinal);
+  }
 };
 
 Backend& cpuBackend();

@@ -1,6 +1,8 @@
 #include "device.h"
 
 #include "op.h"
+#include "stream_queue.h"
+#include "thread_queue.h"
 
 namespace needletail {
 
@@ -10,6 +12,13 @@ namespace {
 constexpr size_t kCacheLimit = 1 << 14;  // prepared calls: a loop over ever new shapes must not grow without bound
 }  // namespace
 
+Device::Device(Backend& backend)
+    : backend(backend),
+      allocator(backend),
+      ownQueue_(backend.stream ? std::unique_ptr<Queue>(std::make_unique<StreamQueue>(*this))
+                               : std::make_unique<ThreadQueue>(backend)),
+      queue(*ownQueue_) {}
+
 Prepared& Device::prepare(const Call& call, const char* op) {
   std::lock_guard lock(mutex_);
   auto found = cache_.find(call);
@@ -18,6 +27,7 @@ Prepared& Device::prepare(const Call& call, const char* op) {
     queue.wait();  // commands in the queue point at prepared calls
     std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
   }
+  backend.enter();
   auto make = backend.prepare[static_cast<int>(call.kernel)];
   std::unique_ptr<Prepared> prepared = make ? make(call) : nullptr;
   if (!prepared) {
@@ -40,9 +50,14 @@ void* Device::allocate(size_t bytes) {
   queue.wait();
   allocator.trim();
   if (void* memory = allocator.allocate(bytes)) return memory;
-  throw Error("expected " + std::to_string(bytes) + " bytes of memory on " + backend.name + ", got a limit of " +
-                  std::to_string(allocator.limit()) + " with " + std::to_string(allocator.used()) +
-                  " in use. Dispose of tensors, use a smaller batch, or raise the limit with setMemoryLimit.",
+  std::string got = std::to_string(allocator.used()) + " in use";
+  if (allocator.limit() < allocator.reserved() + bytes) {
+    got = "a limit of " + std::to_string(allocator.limit()) + " with " + got;
+  } else if (const MemoryInfo info = backend.memory(); info.free) {
+    got += ", " + std::to_string(info.free) + " of " + std::to_string(info.total) + " free on the device";
+  }
+  throw Error("expected " + std::to_string(bytes) + " bytes of memory on " + backend.name + ", got " + got +
+                  ". Dispose of tensors, use a smaller batch, or raise the limit with setMemoryLimit.",
               Fault::memory);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "allocator.h"
 #include "backend.h"
@@ -13,10 +14,15 @@ namespace needletail {
 
 class Device {
  public:
-  explicit Device(Backend& backend) : backend(backend), allocator(backend), queue(backend) {}
+  explicit Device(Backend& backend);
   Backend& backend;
   Allocator allocator;
-  Queue queue;
+
+ private:
+  std::unique_ptr<Queue> ownQueue_;
+
+ public:
+  Queue& queue;
 
   // The prepared form of a call, from the cache or made now. `op` names the caller in errors.
   Prepared& prepare(const Call& call, const char* op);
@@ -32,9 +38,13 @@ class Device {
 };
 
 Device& cpuDevice();
-// The device of that name: "cpu", or one whose backend's library lies beside the addon ("cuda:0", "emulated"), opened
+// The device of that name: "cpu", or one whose backend's library lies beside the addon ("cuda:1", "emulated"), opened
 // when it is first asked for. Throws where there is none.
 Device& deviceNamed(const std::string& name);
+// The devices that can be used here, the CPU first.
+std::vector<std::string> deviceNames();
+// What the CUDA backend's library has looked for and found, as JSON; an empty list where there is no such library.
+std::string cudaReport();
 // Where tensors are made that follow from no other; the CPU unless said otherwise.
 Device& defaultDevice();
 void setDefaultDevice(Device& device);

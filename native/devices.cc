@@ -13,12 +13,12 @@ namespace needletail {
 
 namespace {
 
-// Which library has the backend of a device.
-struct Library {
-  const char* device;
+// Which library has the backends of a kind of device.
+struct Source {
+  const char* kind;
   const char* file;
 };
-constexpr Library kLibraries[] = {{"cuda:0", "libneedletail_cuda.so"}, {"emulated", "libneedletail_cuda_emulated.so"}};
+constexpr Source kSources[] = {{"cuda", "libneedletail_cuda.so"}, {"emulated", "libneedletail_cuda_emulated.so"}};
 
 // The folder that the addon was loaded from.
 std::string ownFolder() {
@@ -29,18 +29,34 @@ std::string ownFolder() {
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
-Backend& openBackend(const std::string& name) {
-  for (const Library& library : kLibraries) {
-    if (name != library.device) continue;
-    const std::string path = ownFolder() + "/" + library.file;
-    void* opened = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!opened) throw expected("device", "the backend of " + name + " at " + path, dlerror());
-    auto* backend = reinterpret_cast<Backend* (*)(uint32_t)>(dlsym(opened, "needletail_backend"));
-    Backend* found = backend ? backend(kBackendAbi) : nullptr;
-    if (!found) throw expected("device", "a GPU and a driver for " + name, "none", "See `needletail doctor`.");
-    return *found;
+// The library, or null with the reason why not.
+const BackendLibrary* libraryOf(const Source& source, std::string* why = nullptr) {
+  const std::string path = ownFolder() + "/" + source.file;
+  void* opened = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!opened) {
+    if (why) *why = dlerror();
+    return nullptr;
   }
-  throw expected("device", "a device of cpu, cuda:0", "'" + name + "'");
+  auto* find = reinterpret_cast<const BackendLibrary* (*)(uint32_t)>(dlsym(opened, "needletail_backend"));
+  const BackendLibrary* library = find ? find(kBackendAbi) : nullptr;
+  if (!library && why) *why = path + " was built for another version of needletail";
+  return library;
+}
+
+// "cuda:1" is device 1 of the kind "cuda"; a name without a number is the first.
+Backend& openBackend(const std::string& name) {
+  const size_t colon = name.find(':');
+  const std::string number = colon == std::string::npos ? "0" : name.substr(colon + 1);
+  for (const Source& source : kSources) {
+    if (name.substr(0, colon) != source.kind || number.empty() || number.size() > 3 ||
+        number.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    std::string why;
+    const BackendLibrary* library = libraryOf(source, &why);
+    if (!library) throw expected("device", "the backend of " + name, "none: " + why, "Build it with scripts/cuda.");
+    return *library->open(std::stoi(number));
+  }
+  throw expected("device", "cpu or cuda:<number>", "'" + name + "'");
 }
 
 std::atomic<Device*> chosen{nullptr};
@@ -54,15 +70,37 @@ Device& deviceNamed(const std::string& name) {
   std::lock_guard lock(mutex);
   auto found = devices->find(name);
   if (found != devices->end()) return *found->second;
-  auto* made = new Device(name == "cpu" ? cpuBackend() : openBackend(name));
-  (*devices)[name] = made;
+  Backend& backend = name == "cpu" ? cpuBackend() : openBackend(name);
+  Device*& device = (*devices)[backend.name];
+  if (device) return *device;  // "cuda" is "cuda:0"
+  try {
+    device = new Device(backend);
+  } catch (...) {
+    devices->erase(backend.name);
+    throw;
+  }
   // Registered here, after the libraries it uses have been initialised, the handler runs before theirs.
   if (devices->size() == 1) {
     std::atexit([] {
-      for (auto& [_, device] : *devices) device->queue.stop();
+      for (auto& [_, one] : *devices) one->queue.stop();
     });
   }
-  return *made;
+  return *device;
+}
+
+std::vector<std::string> deviceNames() {
+  std::vector<std::string> names{"cpu"};
+  for (const Source& source : kSources) {
+    const BackendLibrary* library = libraryOf(source);
+    const int count = library ? library->count() : 0;
+    for (int i = 0; i < count; i++) names.push_back(library->name(i));
+  }
+  return names;
+}
+
+std::string cudaReport() {
+  const BackendLibrary* library = libraryOf(kSources[0]);
+  return library ? library->report() : "[]";
 }
 
 Device& defaultDevice() {

@@ -24,8 +24,8 @@ struct OpScope {
       Device* other = &t.storage()->device;
       if (device && device != other) {
         restore();
-        throw expected(name, "tensors on one device",
-                       std::string(device->backend.name) + " and " + other->backend.name);
+        throw expected(name, "tensors on one device", std::string(device->backend.name) + " and " + other->backend.name,
+                       "See to().");
       }
       device = other;
     }
@@ -58,6 +58,9 @@ Tensor materialise(const Tensor& number) {
 
 OpName::OpName(const char* name) : before_(currentOp) { currentOp = name; }
 OpName::~OpName() { currentOp = before_; }
+
+DeviceScope::DeviceScope(Device& device) : before_(std::exchange(currentDevice, &device)) {}
+DeviceScope::~DeviceScope() { currentDevice = before_; }
 
 void Arguments::fail(const std::string& what, const std::string& actual, const std::string& hint) const {
   throw expected(op.name, what, actual, hint);

@@ -72,6 +72,15 @@ class OpName {
  private:
   const char* before_;
 };
+// Where fresh tensors are made that follow from no other, while it lives.
+class DeviceScope {
+ public:
+  explicit DeviceScope(Device& device);
+  ~DeviceScope();
+
+ private:
+  Device* before_;
+};
 // Issues one kernel call in the queue of the device of `in` and `out` (called by Op::forward alone).
 void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors& out);
 // A fresh tensor without values, for an op's intermediate results, on the device of the op's inputs.

@@ -135,9 +135,10 @@ struct Epilogue {
 struct Matmul {
   bool transposeA = false, transposeB = false;
   Epilogue epilogue;
+  bool tf32 = false;  // float32 operands may be rounded to TF32 (10 bits of mantissa) where a device multiplies so
   template <class F>
   void fields(F f) {
-    f(transposeA), f(transposeB), epilogue.fields(f);
+    f(transposeA), f(transposeB), epilogue.fields(f), f(tf32);
   }
 };
 
@@ -147,10 +148,11 @@ struct Convolution {
   int stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0}, dilation[2] = {1, 1};
   int groups = 1;
   Epilogue epilogue;
+  bool tf32 = false;  // as Matmul's
   template <class F>
   void fields(F f) {
     for (int i = 0; i < 2; i++) f(stride[i]), f(low[i]), f(high[i]), f(dilation[i]);
-    f(groups), epilogue.fields(f);
+    f(groups), epilogue.fields(f), f(tf32);
   }
 };
 

@@ -17,6 +17,7 @@ struct Program::Run {
   struct Item {
     Prepared* prepared;
     const char* op;
+    void* workspace;  // of its own, where a capture keeps its address; null: the queue's
     std::vector<void*> buffers;
   };
   struct Copy {
@@ -27,11 +28,33 @@ struct Program::Run {
   std::vector<Copy> inputs, results;
   double cost = 0;
   bool threadBound = false;
+
+  // The calls, one by one.
+  void call(Queue& queue, Stream& stream) const {
+    for (const Item& item : items) {
+      if (queue.stopping()) return;
+      stream.op = item.op;
+      if (item.workspace) {
+        Stream own = stream;
+        own.workspace = item.workspace;
+        item.prepared->run(own, item.buffers.data());
+      } else {
+        queue.runPrepared(stream, *item.prepared, item.buffers.data());
+      }
+    }
+  }
+  // As one launch where the device can.
+  void launch(Queue& queue, Stream& stream, const Backend& backend) {
+    if (!backend.stream) return call(queue, stream);
+    if (!captured) captured = backend.stream->capture(stream, [&] { call(queue, stream); });
+    captured->launch(stream);
+  }
+  std::unique_ptr<Captured> captured;
 };
 
-Recorder::Recorder(Device& device, const Tensors& inputs)
-    : program_(std::make_unique<Program>(device)), firstId_(Storage::nextId()) {
+Recorder::Recorder(const Tensors& inputs) : program_(std::make_unique<Program>()), firstId_(Storage::nextId()) {
   for (const Tensor& t : inputs) {
+    useDevice(t.storage()->device);
     program_->inputs.push_back({t.spec(), static_cast<int>(program_->buffers.size())});
     byStorage_[t.storage()->id] = static_cast<int>(program_->buffers.size());
     program_->buffers.push_back({Buffer::input, t.spec().bytes(), {}, 0, -1, -1});
@@ -40,6 +63,14 @@ Recorder::Recorder(Device& device, const Tensors& inputs)
 }
 Recorder::~Recorder() { recorder = nullptr; }
 Recorder* Recorder::current() { return recorder; }
+
+void Recorder::useDevice(Device& device) {
+  if (!program_->device) program_->device = &device;
+  if (program_->device != &device) {
+    throw expected("compile", "arguments and operations on one device",
+                   std::string(program_->device->backend.name) + " and " + device.backend.name);
+  }
+}
 
 int Recorder::bufferOf(const Tensor& tensor, bool written) {
   Storage* storage = tensor.storage();
@@ -54,6 +85,7 @@ int Recorder::bufferOf(const Tensor& tensor, bool written) {
 }
 
 void Recorder::add(const Call& call, const char* op, Prepared& prepared, const Tensors& in, const Tensors& out) {
+  useDevice(out[0].storage()->device);
   Step step{call, op, {}, &prepared};
   const int index = static_cast<int>(program_->steps.size());
   for (const Tensor& t : in) step.buffers.push_back(bufferOf(t, false));
@@ -69,17 +101,19 @@ void Recorder::add(const Call& call, const char* op, Prepared& prepared, const T
 
 std::unique_ptr<Program> Recorder::finish(const Tensors& results) {
   for (const Tensor& t : results) {
+    useDevice(t.storage()->device);
     const int buffer = bufferOf(t, false);
     program_->buffers[buffer].last = static_cast<int>(program_->steps.size());
     program_->results.push_back({t.spec(), buffer});
   }
+  if (!program_->device) program_->device = &defaultDevice();
   program_->finish();
   return std::move(program_);
 }
 
 Program::~Program() {
   for (Step& step : steps) step.prepared->references--;
-  if (arena_) device.allocator.release(arena_, arenaBytes);
+  if (arena_) device->allocator.release(arena_, arenaBytes);
 }
 
 void* Program::addressOf(int index) const {
@@ -88,6 +122,16 @@ void* Program::addressOf(int index) const {
 }
 
 void Program::finish() {
+  // Where a capture keeps addresses, scratch memory is a value like any other.
+  std::vector<int> scratch(steps.size(), -1);
+  if (device->backend.stream) {
+    for (size_t i = 0; i < steps.size(); i++) {
+      if (steps[i].prepared->workspace == 0) continue;
+      scratch[i] = static_cast<int>(buffers.size());
+      const int at = static_cast<int>(i);
+      buffers.push_back({Buffer::temporary, steps[i].prepared->workspace, {}, 0, at, at});
+    }
+  }
   // Largest first, each at the lowest offset where nothing overlaps that lives at the same time.
   std::vector<int> order;
   for (size_t i = 0; i < buffers.size(); i++) {
@@ -112,11 +156,12 @@ void Program::finish() {
                                    [&](int a, int b) { return buffers[a].offset < buffers[b].offset; }),
                   index);
   }
-  if (arenaBytes) arena_ = device.allocate(arenaBytes);
+  if (arenaBytes) arena_ = device->allocate(arenaBytes);
 
   auto run = std::make_shared<Run>();
-  for (const Step& step : steps) {
-    Run::Item item{step.prepared, step.op, {}};
+  for (size_t i = 0; i < steps.size(); i++) {
+    const Step& step = steps[i];
+    Run::Item item{step.prepared, step.op, scratch[i] < 0 ? nullptr : addressOf(scratch[i]), {}};
     for (int b : step.buffers) item.buffers.push_back(addressOf(b));
     run->items.push_back(std::move(item));
     run->cost += step.prepared->cost;
@@ -129,31 +174,27 @@ void Program::finish() {
 
 Tensors Program::replay(const Tensors& given) {
   Tensors out;
-  for (const Port& port : results) out.push_back(Tensor::make(port.spec, new Storage(device, port.spec.bytes())));
+  for (const Port& port : results) out.push_back(Tensor::make(port.spec, new Storage(*device, port.spec.bytes())));
   std::vector<void*> from, to;
   for (const Tensor& t : given) from.push_back(t.storage()->data);
   for (const Tensor& t : out) to.push_back(t.storage()->data);
-  Queue& queue = device.queue;
-  const Backend& backend = device.backend;
+  Queue& queue = device->queue;
+  const Backend& backend = device->backend;
   auto task = [run = run_, from = std::move(from), to = std::move(to), &queue, &backend](Stream& stream) {
-    const char* op = "compile";
+    stream.op = "compile";
     try {
       for (size_t i = 0; i < from.size(); i++) {
         if (Failure failure = queue.failureOf(from[i]))
           return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
         backend.copy(stream, run->inputs[i].memory, from[i], run->inputs[i].bytes);
       }
-      for (const Run::Item& item : run->items) {
-        if (queue.stopping()) return;
-        op = stream.op = item.op;
-        queue.runPrepared(stream, *item.prepared, item.buffers.data());
-      }
+      run->launch(queue, stream, backend);
       for (size_t i = 0; i < to.size(); i++) {
         queue.heal(to[i]);
         backend.copy(stream, to[i], run->results[i].memory, run->results[i].bytes);
       }
     } catch (const std::exception& error) {
-      queue.fail(std::make_shared<const Error>(std::string(op) + ": " + error.what(), Fault::device), to.data(),
+      queue.fail(std::make_shared<const Error>(std::string(stream.op) + ": " + error.what(), Fault::device), to.data(),
                  static_cast<int>(to.size()), 0);
     }
   };

@@ -27,8 +27,8 @@ struct Buffer {
 
 class Program {
  public:
-  explicit Program(Device& device) : device(device) {}
   ~Program();
+  Program() = default;
   Program(const Program&) = delete;
   // Plans memory by liveness; the program can be replayed from then on.
   void finish();
@@ -37,7 +37,7 @@ class Program {
   // One line a step: kernel, parameters, buffers with shapes; then the memory plan.
   std::string text() const;
 
-  Device& device;
+  Device* device = nullptr;  // where all of it runs
   std::vector<Step> steps;
   std::vector<Buffer> buffers;
   struct Port {
@@ -48,24 +48,26 @@ class Program {
   size_t arenaBytes = 0;
 
  private:
-  // What the queue needs for a replay; holds nothing that is counted on the JavaScript thread.
+  // What the queue needs for a replay, captured by devices that can; holds nothing that is counted on the JavaScript
+  // thread.
   struct Run;
   void* addressOf(int buffer) const;
   void* arena_ = nullptr;
-  std::shared_ptr<const Run> run_;
+  std::shared_ptr<Run> run_;
 };
 
 // Collects what `issue` does on this thread while it lives.
 class Recorder {
  public:
   // `inputs`: fresh tensors that the function will be called with.
-  Recorder(Device& device, const Tensors& inputs);
+  explicit Recorder(const Tensors& inputs);
   ~Recorder();
   static Recorder* current();
   void add(const Call& call, const char* op, Prepared& prepared, const Tensors& in, const Tensors& out);
   std::unique_ptr<Program> finish(const Tensors& results);
 
  private:
+  void useDevice(Device& device);
   int bufferOf(const Tensor& tensor, bool written);
   std::unique_ptr<Program> program_;
   uint64_t firstId_;

@@ -46,7 +46,7 @@ MemoryInfo memoryInfo() {
     const double limit = numberIn(path);
     if (limit > 0) total = std::min(total, limit);
   }
-  return {static_cast<size_t>(total)};
+  return {static_cast<size_t>(total), 0, static_cast<size_t>(total * 0.8)};
 }
 
 Isa detect() {
@@ -99,7 +99,6 @@ Backend& cpuBackend() {
   static Backend backend = [] {
     Backend b{};
     b.name = "cpu";
-    b.asynchronous = false;
     b.allocate = [](size_t bytes) -> void* {
       void* memory = nullptr;
       return posix_memalign(&memory, 64, std::max<size_t>(bytes, 64)) == 0 ? memory : nullptr;
@@ -108,7 +107,6 @@ Backend& cpuBackend() {
     b.copyIn = b.copyOut = b.copy = [](Stream&, void* to, const void* from, size_t bytes) {
       if (bytes) std::memcpy(to, from, bytes);
     };
-    b.wait = [](Stream&) {};
     b.memory = memoryInfo;
 #define K(name, function) b.prepare[static_cast<int>(Kernel::name)] = function;
     NEEDLETAIL_KERNELS(K)

@@ -13,6 +13,9 @@ namespace needletail::cuda {
 
 constexpr int kThreads = 256;  // of a block
 
+// Whether a launch is left out: a described device runs nothing.
+inline bool leftOut(int64_t count) { return count <= 0 || described(); }
+
 #if defined(__CUDACC__)
 
 template <class F>
@@ -27,14 +30,16 @@ __global__ void __launch_bounds__(kThreads) blocksKernel(F body);
 
 // Runs body(i) for each i in [0, n), in any order.
 template <class F>
-void each([[maybe_unused]] Stream& stream, int64_t n, const F& body) {
-  if (n <= 0) return;
+void each(Stream& stream, int64_t n, const F& body) {
+  if (leftOut(n)) return;
 #if defined(__CUDACC__)
   const int64_t blocks = std::min<int64_t>((n + kThreads - 1) / kThreads, kMaxBlocks);
   eachKernel<<<static_cast<unsigned>(blocks), kThreads, 0, streamOf(stream)>>>(n, body);
   checkLaunch();
 #else
-  for (int64_t i = 0; i < n; i++) body(i);
+  emulatedLaunch(streamOf(stream), [n, body] {
+    for (int64_t i = 0; i < n; i++) body(i);
+  });
   checkLaunch();
 #endif
 }
@@ -134,13 +139,15 @@ __global__ void __launch_bounds__(kThreads) blocksKernel(F body) {
 
 // Runs body(block) for each of `count` blocks, in any order.
 template <class F>
-void blocks([[maybe_unused]] Stream& stream, int64_t count, const F& body) {
-  if (count <= 0) return;
+void blocks(Stream& stream, int64_t count, const F& body) {
+  if (leftOut(count)) return;
 #if defined(__CUDACC__)
   blocksKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
   checkLaunch();
 #else
-  for (int64_t i = 0; i < count; i++) body(Block{i});
+  emulatedLaunch(streamOf(stream), [count, body] {
+    for (int64_t i = 0; i < count; i++) body(Block{i});
+  });
   checkLaunch();
 #endif
 }

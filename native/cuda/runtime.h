@@ -1,33 +1,37 @@
-// The calls of the CUDA runtime that the backend makes, under names of its own: runtime.cu makes them, and
-// emulation/runtime.cc stands in for them where the library is built to run on the processor.
+// The device's memory and order, over the CUDA runtime. Where the library is built to run on the processor, the runtime
+// is that of emulation/.
 #pragma once
+#include <cuda_runtime.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "backend.h"
 
-#if defined(__CUDACC__)
-#include <cuda_runtime.h>
-#endif
-
 namespace needletail::cuda {
-
-// Whether a kernel call returns before the kernel has run.
-#if defined(__CUDACC__)
-constexpr bool kAsynchronous = true;
-#else
-constexpr bool kAsynchronous = false;
-#endif
 
 // More blocks than any GPU runs at once; a kernel's threads then take several elements each.
 constexpr int64_t kMaxBlocks = 1 << 16;
 
-// Finds the device; false where there is none.
-bool start();
-const char* deviceName();
+inline cudaStream_t streamOf(Stream& stream) { return static_cast<cudaStream_t>(stream.handle); }
 
-// Throws what the last launch failed with, as Error of Fault::device.
+// The description of a GPU that isn't there (cuDNN's device properties as JSON, in the file that
+// NEEDLETAIL_CUDA_DESCRIBED names), or null. With one, calls are prepared for that GPU as they would be on it, plans
+// included, and then do nothing: memory is address space, copies and launches are left out. For tests of what is
+// planned.
+const std::string* described();
+
+// The devices that the runtime finds; a described one is one.
+int deviceCount();
+// The ordinal of the device that the calling thread works with (Backend::use).
+int currentOrdinal();
+// Opens a device's own memory for what its kernels report. Throws Error where it can't be used.
+void openDevice(int ordinal);
+
+// Throws what a call of the CUDA runtime failed with, as Error of Fault::device.
+void check(cudaError_t status, const char* what);
+// The same for the last launch.
 void checkLaunch();
 
 // What a kernel found wrong with the values it was given: kept by the first thread that sees it, in memory that the
@@ -40,20 +44,16 @@ struct Complaint {
 };
 enum class Wrong : int32_t { index, label, prediction, position };
 Complaint* complaintOf(Stream& stream);
-// `expected <what> in [0, <limit>), got <got>`
-std::string complaintText(const Complaint& complaint);
 
-#if defined(__CUDACC__)
-inline cudaStream_t streamOf(Stream& stream) { return static_cast<cudaStream_t>(stream.handle); }
-#endif
-
-// The device's memory and order; the functions of Backend.
+// The functions of Backend (native/backend.h).
+void use(int ordinal);
 void* allocate(size_t bytes);
 void release(void* memory, size_t bytes);
 void copyIn(Stream& stream, void* to, const void* from, size_t bytes);
 void copyOut(Stream& stream, void* to, const void* from, size_t bytes);
 void copyWithin(Stream& stream, void* to, const void* from, size_t bytes);
-void wait(Stream& stream);
 MemoryInfo memory();
+// And those of its stream.
+extern const StreamCalls streamCalls;
 
 }  // namespace needletail::cuda

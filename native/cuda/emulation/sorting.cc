@@ -5,12 +5,14 @@
 #include <numeric>
 #include <vector>
 
+#include "cuda/launch.h"
+
 namespace needletail::cuda {
 
 size_t sortKeysBytes(int64_t n) { return static_cast<size_t>(n) * sizeof(uint64_t); }
 
-const uint64_t* sortKeys(Stream&, uint64_t* keys, int64_t n) {
-  std::sort(keys, keys + n);
+const uint64_t* sortKeys(Stream& stream, uint64_t* keys, int64_t n) {
+  emulatedLaunch(streamOf(stream), [=] { std::sort(keys, keys + n); });
   return keys;
 }
 
@@ -18,13 +20,15 @@ size_t sortLinesBytes(int64_t lines, int64_t n) {
   return static_cast<size_t>(lines * n) * (sizeof(uint64_t) + sizeof(uint32_t));
 }
 
-const uint32_t* sortLines(Stream&, uint64_t* keys, int64_t lines, int64_t n) {
+const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n) {
   auto* places = reinterpret_cast<uint32_t*>(keys + lines * n);
-  for (int64_t line = 0; line < lines; line++) {
-    const uint64_t* own = keys + line * n;
-    std::stable_sort(places + line * n, places + (line + 1) * n,
-                     [&](uint32_t a, uint32_t b) { return own[a] < own[b]; });
-  }
+  emulatedLaunch(streamOf(stream), [=] {
+    for (int64_t line = 0; line < lines; line++) {
+      const uint64_t* own = keys + line * n;
+      std::stable_sort(places + line * n, places + (line + 1) * n,
+                       [&](uint32_t a, uint32_t b) { return own[a] < own[b]; });
+    }
+  });
   return places;
 }
 

@@ -1,0 +1,230 @@
+// Memory, order, graphs and what kernels complain about, over the CUDA runtime.
+#include "cuda/runtime.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <new>
+#include <sstream>
+#include <vector>
+
+#include "error.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+constexpr int kMostDevices = 64;
+thread_local int current = -1;  // none chosen yet: the first
+Complaint* complaints[kMostDevices] = {};  // in memory that host and device see
+Complaint nothing{};  // of a described device
+
+// Errors after which every call of the process fails; the others leave the device as it was.
+bool isLost(cudaError_t status) {
+  switch (status) {
+    case cudaErrorMemoryAllocation:
+    case cudaErrorInvalidValue:
+    case cudaErrorInvalidConfiguration:
+    case cudaErrorNotSupported:
+    case cudaErrorNotReady:
+    case cudaErrorLaunchOutOfResources:
+    case cudaErrorInvalidResourceHandle:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorStreamCaptureUnsupported:
+    case cudaErrorStreamCaptureInvalidated:
+    case cudaErrorStreamCaptureImplicit: return false;
+    default: return true;
+  }
+}
+
+// Address space that nothing touches, for a described device: each block has an address of its own.
+void* placeFor(size_t bytes) {
+  constexpr size_t kSpace = size_t{1} << 44;
+  static char* const space =
+      static_cast<char*>(mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  static std::atomic<size_t> taken{0};
+  const size_t at = taken.fetch_add((bytes + 255) / 256 * 256);
+  return space == MAP_FAILED || at + bytes > kSpace ? nullptr : space + at;
+}
+
+struct EventMark final : Mark {
+  cudaEvent_t event = nullptr;
+  explicit EventMark(Stream& stream) {
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync), "a mark");
+    if (const cudaError_t status = cudaEventRecord(event, streamOf(stream)); status != cudaSuccess) {
+      cudaEventDestroy(event);
+      check(status, "a mark");
+    }
+  }
+  ~EventMark() override { cudaEventDestroy(event); }
+  bool passed() override { return cudaEventQuery(event) != cudaErrorNotReady; }
+  void wait() override { check(cudaEventSynchronize(event), "the work"); }
+};
+struct PassedMark final : Mark {
+  bool passed() override { return true; }
+  void wait() override {}
+};
+
+struct Graph final : Captured {
+  cudaGraphExec_t graph = nullptr;
+  ~Graph() override {
+    if (graph) cudaGraphExecDestroy(graph);
+  }
+  void launch(Stream& stream) override {
+    if (graph) check(cudaGraphLaunch(graph, streamOf(stream)), "a launch");
+  }
+};
+
+std::unique_ptr<Captured> capture(Stream& stream, const std::function<void()>& work) {
+  auto made = std::make_unique<Graph>();
+  if (described()) {
+    work();
+    return made;
+  }
+  check(cudaStreamBeginCapture(streamOf(stream), cudaStreamCaptureModeThreadLocal), "a capture");
+  cudaGraph_t graph = nullptr;
+  try {
+    work();
+  } catch (...) {
+    cudaStreamEndCapture(streamOf(stream), &graph);
+    if (graph) cudaGraphDestroy(graph);
+    cudaGetLastError();
+    throw;
+  }
+  check(cudaStreamEndCapture(streamOf(stream), &graph), "a capture");
+  const cudaError_t status = cudaGraphInstantiate(&made->graph, graph, 0);
+  cudaGraphDestroy(graph);
+  check(status, "a capture");
+  return made;
+}
+
+std::unique_ptr<Mark> mark(Stream& stream) {
+  if (described()) return std::make_unique<PassedMark>();
+  return std::make_unique<EventMark>(stream);
+}
+
+void open(Stream& stream) {
+  if (described()) return;
+  cudaStream_t made = nullptr;
+  check(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "the opening");
+  stream.handle = made;
+}
+
+std::shared_ptr<void> hostMemory(size_t bytes) {
+  if (described()) return std::shared_ptr<void>(std::calloc(bytes, 1), std::free);
+  void* memory = nullptr;
+  if (cudaHostAlloc(&memory, bytes, cudaHostAllocDefault) != cudaSuccess) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  return std::shared_ptr<void>(memory, [](void* m) { cudaFreeHost(m); });
+}
+
+std::string complaint(Stream& stream) {
+  Complaint& own = *complaintOf(stream);
+  // The device writes it.
+  if (std::atomic_ref<int32_t>(own.kind).load(std::memory_order_acquire) == 0) return "";
+  const Complaint c = own;
+  own = {};
+  const char* what[] = {"indices", "labels", "predictions", "positions"};
+  return std::string(c.op) + ": expected " + what[c.kind - 1] + " in [0, " + std::to_string(c.limit) + "), got " +
+         std::to_string(c.got) + ".";
+}
+
+}  // namespace
+
+const StreamCalls streamCalls = {open, mark, hostMemory, capture, complaint};
+
+const std::string* described() {
+  static const std::string* const text = []() -> const std::string* {
+    const char* path = std::getenv("NEEDLETAIL_CUDA_DESCRIBED");
+    if (!path || !*path) return nullptr;
+    std::ifstream file(path);
+    std::stringstream content;
+    content << file.rdbuf();
+    if (!file) throw expected("device", "the description of a GPU in the file of NEEDLETAIL_CUDA_DESCRIBED", path);
+    return new std::string(content.str());
+  }();
+  return text;
+}
+
+int deviceCount() {
+  if (described()) return 1;
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    cudaGetLastError();
+    return 0;
+  }
+  return std::min(count, kMostDevices);
+}
+
+int currentOrdinal() { return std::max(current, 0); }
+
+void use(int ordinal) {
+  if (current == ordinal) return;
+  if (!described()) check(cudaSetDevice(ordinal), "the choice of a device");
+  current = ordinal;
+}
+
+void openDevice(int ordinal) {
+  if (described()) return;
+  use(ordinal);
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  if (complaints[ordinal]) return;
+  void* memory = nullptr;
+  check(cudaHostAlloc(&memory, sizeof(Complaint), cudaHostAllocMapped), "the opening");
+  complaints[ordinal] = new (memory) Complaint{};
+}
+
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // told here: the next call must not tell it again
+  throw Error(std::string("expected ") + what + " to succeed on the GPU, got " + cudaGetErrorName(status) + " (" +
+                  cudaGetErrorString(status) + ")." +
+                  (isLost(status) ? " The GPU is lost to this process: start it anew." : ""),
+              Fault::device);
+}
+
+void checkLaunch() { check(cudaGetLastError(), "a launch"); }
+
+Complaint* complaintOf(Stream&) { return described() ? &nothing : complaints[currentOrdinal()]; }
+
+void* allocate(size_t bytes) {
+  if (described()) return placeFor(bytes);
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
+  cudaGetLastError();  // forgotten: the caller frees and tries again
+  return nullptr;
+}
+void release(void* memory, size_t) {
+  if (!described()) cudaFree(memory);
+}
+
+void copyIn(Stream& stream, void* to, const void* from, size_t bytes) {
+  if (!described()) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, streamOf(stream)), "a copy");
+}
+void copyOut(Stream& stream, void* to, const void* from, size_t bytes) {
+  if (described()) return void(std::memset(to, 0, bytes));
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, streamOf(stream)), "a copy");
+}
+void copyWithin(Stream& stream, void* to, const void* from, size_t bytes) {
+  if (!described() && bytes)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, streamOf(stream)), "a copy");
+}
+
+MemoryInfo memory() {
+  constexpr size_t kDescribed = size_t{1} << 43;
+  if (described()) return {kDescribed, kDescribed, kDescribed};
+  size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  return {total, free, total};
+}
+
+}  // namespace needletail::cuda

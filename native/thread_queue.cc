@@ -1,0 +1,248 @@
+#include "thread_queue.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+static inline void relax() { _mm_pause(); }
+#else
+static inline void relax() { std::this_thread::yield(); }
+#endif
+
+namespace needletail {
+
+namespace {
+constexpr int kSpins = 1500;  // some tens of microseconds: a short gap between commands costs no sleep
+}
+
+ThreadQueue::ThreadQueue(Backend& backend) : backend_(backend), ring_(kCapacity) {}
+
+// Waits for room where the ring is full, or where more work is pending than anybody should wait for.
+ThreadQueue::Command& ThreadQueue::reserve(std::unique_lock<std::mutex>&) {
+  const uint64_t n = pushed_.load(std::memory_order_relaxed);
+  while (pushedCost_ - doneCost_.load(std::memory_order_relaxed) > kCostBound && pending() > 1 && !stopping_.load()) {
+    wake();
+    waitFor(done_.load() + 1);
+  }
+  if (n - done_.load(std::memory_order_acquire) >= kCapacity) {
+    wake();
+    waitFor(n - kCapacity / 2);
+  }
+  return ring_[n % kCapacity];
+}
+
+void ThreadQueue::publish(Command& command, double cost) {
+  const bool threadBound = command.threadBound;
+  command.cost = static_cast<float>(cost);
+  pushedCost_ += command.cost;
+  const uint64_t n = pushed_.load(std::memory_order_relaxed);
+  if (n == done_.load(std::memory_order_acquire)) {
+    backlogCost_ = 0;
+    backlogBound_ = false;
+  }
+  backlogCost_.store(backlogCost_.load(std::memory_order_relaxed) + cost, std::memory_order_relaxed);
+  if (threadBound) backlogBound_ = true;
+  pushed_.store(n + 1);
+  if (threadBound || backlogCost_.load(std::memory_order_relaxed) > kInlineCost) {
+    wake();
+  } else if (n + 1 - done_.load(std::memory_order_relaxed) >= kBatch) {
+    if (!drainInline()) wake();
+  }
+}
+
+void ThreadQueue::push(Prepared& prepared, const char* op, void* const* buffers, int inputs, int outputs,
+                       uint32_t inPlace) {
+  std::unique_lock lock(push_);
+  const int count = inputs + outputs;
+  Command& command = reserve(lock);
+  command.kind = Command::kernel;
+  command.prepared = &prepared;
+  command.threadBound = prepared.threadBound;
+  command.op = op;
+  command.inputs = static_cast<uint16_t>(inputs);
+  command.outputs = static_cast<uint16_t>(outputs);
+  command.inPlace = inPlace;
+  if (count > Command::kInline) {
+    command.more = new void*[count];
+    std::copy_n(buffers, count, command.more);
+  } else {
+    std::copy_n(buffers, count, command.buffers);
+  }
+  publish(command, prepared.cost);
+}
+
+void ThreadQueue::push(Task task, double cost, bool threadBound) {
+  std::unique_lock lock(push_);
+  Command& command = reserve(lock);
+  command.kind = Command::task;
+  command.threadBound = threadBound;
+  command.run = new Task(std::move(task));
+  publish(command, cost);
+}
+
+void ThreadQueue::write(void* to, const void* from, size_t bytes) {
+  constexpr size_t kSmall = 64;
+  if (bytes <= kSmall) {
+    struct Small {
+      char data[kSmall];
+    } small;
+    std::memcpy(small.data, from, bytes);
+    push(
+        [=, this](Stream& stream) {
+          heal(to);
+          backend_.copyIn(stream, to, small.data, bytes);
+        },
+        50, false);
+    return;
+  }
+  // An empty queue can't be using the memory: no detour.
+  if (tryFinish()) {
+    Stream stream;
+    heal(to);
+    return backend_.copyIn(stream, to, from, bytes);
+  }
+  std::shared_ptr<char[]> staged(new (std::nothrow) char[bytes]);
+  if (!staged) throw Error("tensor: expected memory for " + std::to_string(bytes) + " bytes, got none.", Fault::memory);
+  std::memcpy(staged.get(), from, bytes);
+  push(
+      [=, this](Stream& stream) {
+        heal(to);
+        backend_.copyIn(stream, to, staged.get(), bytes);
+      },
+      static_cast<double>(bytes) * 0.1, false);
+}
+
+void ThreadQueue::read(const void* from, size_t bytes, Reader reader) {
+  push([this, from, reader = std::move(reader)](Stream&) { reader(from, from ? failureOf(from) : takeFailure()); },
+       100 + static_cast<double>(bytes) * 0.1, true);
+}
+
+void ThreadQueue::readSync(void* to, const void* from, size_t bytes) {
+  wait();
+  if (Failure failure = failureOf(from)) throw *failure;
+  if (bytes) std::memcpy(to, from, bytes);
+}
+
+void ThreadQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) {
+  if (prepared.workspace > workspaceBytes_) {
+    if (stream_.workspace) backend_.release(stream_.workspace, workspaceBytes_);
+    stream_.workspace = backend_.allocate(prepared.workspace);
+    workspaceBytes_ = stream_.workspace ? prepared.workspace : 0;
+    if (!stream_.workspace) {
+      throw Error("expected " + std::to_string(prepared.workspace) + " bytes of scratch memory, got none",
+                  Fault::memory);
+    }
+  }
+  prepared.run(stream, buffers);
+}
+
+void ThreadQueue::execute(Command& command) {
+  if (command.kind == Command::task) {
+    std::unique_ptr<Task> run(std::exchange(command.run, nullptr));
+    (*run)(stream_);
+  } else {
+    runKernel(stream_, *command.prepared, command.op, command.more ? command.more : command.buffers, command.inputs,
+              command.outputs, command.inPlace);
+    if (command.more) {
+      delete[] command.more;
+      command.more = nullptr;
+    }
+  }
+  doneCost_.store(doneCost_.load(std::memory_order_relaxed) + command.cost, std::memory_order_relaxed);
+}
+
+// Runs what is pending on the caller's thread, up to the first command that only the queue's thread may run.
+bool ThreadQueue::drainInline() {
+  if (held_.load() || stopping_.load()) return pending() == 0;
+  std::unique_lock running(running_, std::try_to_lock);
+  if (!running) return false;
+  uint64_t n = done_.load(std::memory_order_relaxed);
+  while (n < pushed_.load(std::memory_order_acquire)) {
+    Command& command = ring_[n % kCapacity];
+    if (command.threadBound) return false;
+    execute(command);
+    done_.store(++n, std::memory_order_release);
+  }
+  return true;
+}
+
+void ThreadQueue::wake() {
+  if (started_ && !sleeping_.load()) return;
+  std::lock_guard lock(sleep_);
+  if (!started_) {
+    started_ = true;
+    std::thread([this] { work(); }).detach();  // never joined: process.exit() doesn't run clean-up in a fixed order
+  }
+  wakeRequested_ = true;
+  wakeUp_.notify_one();
+}
+
+void ThreadQueue::work() {
+  for (;;) {
+    if (ready()) {
+      std::lock_guard running(running_);
+      uint64_t n = done_.load(std::memory_order_relaxed);
+      while (n < pushed_.load(std::memory_order_acquire) && !held_.load(std::memory_order_relaxed) &&
+             !stopping_.load(std::memory_order_relaxed)) {
+        execute(ring_[n % kCapacity]);
+        done_.store(++n);
+        if (waiters_.load()) {
+          std::lock_guard lock(sleep_);
+          finished_.notify_all();
+        }
+      }
+    }
+    for (int i = 0; i < kSpins && !ready(); i++) relax();
+    if (ready()) continue;
+    std::unique_lock lock(sleep_);
+    sleeping_ = true;
+    if (!ready()) wakeUp_.wait(lock, [this] { return wakeRequested_; });
+    wakeRequested_ = false;
+    sleeping_ = false;
+  }
+}
+
+void ThreadQueue::waitFor(uint64_t target) {
+  auto finished = [&] { return done_.load() >= target || stopping_.load(); };
+  for (int i = 0; i < kSpins; i++) {
+    if (finished()) return;
+    relax();
+  }
+  waiters_++;
+  {
+    std::unique_lock lock(sleep_);
+    finished_.wait(lock, finished);
+  }
+  waiters_--;
+}
+
+bool ThreadQueue::tryFinish() {
+  if (pending() == 0) return true;
+  if (!backlogBound_.load() && backlogCost_.load() <= kInlineCost && drainInline()) return true;
+  wake();
+  return false;
+}
+
+void ThreadQueue::wait() {
+  const uint64_t target = pushed_.load();
+  if (!tryFinish()) waitFor(target);
+}
+
+void ThreadQueue::hold(bool on) {
+  held_ = on;
+  if (!on) wake();
+}
+
+void ThreadQueue::stop() {
+  stopping_ = true;
+  {
+    std::lock_guard lock(sleep_);
+    finished_.notify_all();
+  }
+  running_.lock();  // and never unlocked: the process ends
+}
+
+}  // namespace needletail
