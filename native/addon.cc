@@ -267,9 +267,14 @@ Bytes bytesOf(const Call_& c, int i) {
 }
 
 // Copies bytes into a tensor's memory in the order of the queue; JavaScript may change its array right away.
-void upload(const Tensor& tensor, const Bytes& bytes) {
+void upload(const char* op, const Tensor& tensor, const Bytes& bytes) {
   Storage* storage = tensor.storage();
-  if (bytes.size) storage->device.queue.write(storage->data, bytes.data, bytes.size);
+  if (bytes.size == 0) return;
+  try {
+    storage->device.queue.write(storage->data, bytes.data, bytes.size);
+  } catch (const Error& error) {
+    throw Error(std::string(op) + ": " + error.what(), error.fault);
+  }
 }
 
 // create(dtype, rank, bytes) → handle; the shape is in the numbers
@@ -281,7 +286,7 @@ napi_value create(const Call_& c) {
     throw expected("tensor", std::to_string(spec.bytes()) + " bytes for " + spec.text(),
                    std::to_string(bytes.size) + " bytes");
   }
-  upload(t, bytes);
+  upload("tensor", t, bytes);
   return c.integerValue(c.here.add(t));
 }
 // write(handle, bytes): new values in place
@@ -295,7 +300,7 @@ napi_value write_(const Call_& c) {
   if (c.here.recorder)
     throw expected("write", "no upload inside a compiled function", "one", "Pass the values as an argument.");
   t.storage()->version++;
-  upload(t, bytes);
+  upload("write", t, bytes);
   return c.none();
 }
 // describe(handle) → dtype * 16 + rank; the shape is in the numbers

@@ -61,16 +61,22 @@ void StreamQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* b
   prepared.run(stream, buffers);
 }
 
-std::unique_ptr<Mark> StreamQueue::mark() { return calls_.mark(stream_); }
-
-void StreamQueue::waitFor(Mark& mark, const char* op) {
+namespace {
+// What has become of the device is found out later than by the op that did it.
+template <class F>
+auto noticedAt(const char* op, F f) {
   try {
-    mark.wait();
+    return f();
   } catch (const Error& error) {
     throw Error(
         std::string(op) + ", or an op before it: " + error.what() + " Run with CUDA_LAUNCH_BLOCKING=1 to learn which.",
         error.fault);
   }
+}
+}  // namespace
+
+std::unique_ptr<Mark> StreamQueue::mark() {
+  return noticedAt(stream_.op, [&] { return calls_.mark(stream_); });
 }
 
 Failure StreamQueue::takeComplaint() {
@@ -169,7 +175,7 @@ void StreamQueue::readSync(void* to, const void* from, size_t bytes) {
     here = mark();
     op = stream_.op;
   }
-  waitFor(*here, op);
+  noticedAt(op, [&] { here->wait(); });
   if (Failure failure = takeComplaint()) throw *failure;
 }
 
@@ -182,7 +188,7 @@ void StreamQueue::wait() {
     here = mark();
     op = stream_.op;
   }
-  waitFor(*here, op);
+  noticedAt(op, [&] { here->wait(); });
   if (Failure failure = takeComplaint()) fail(failure, nullptr, 0, 0);
 }
 
@@ -199,7 +205,6 @@ void StreamQueue::later(std::function<void(Failure)> then) {
 }
 
 void StreamQueue::work() {
-  device_.backend.enter();
   for (;;) {
     Waiting next;
     {
@@ -210,7 +215,8 @@ void StreamQueue::work() {
     }
     Failure failure;
     try {
-      waitFor(*next.mark, next.op);
+      device_.backend.enter();
+      noticedAt(next.op, [&] { next.mark->wait(); });
       failure = takeComplaint();
     } catch (const Error& error) {
       failure = std::make_shared<const Error>(error);

@@ -48,7 +48,6 @@ class StreamQueue final : public Queue {
   };
 
   std::unique_ptr<Mark> mark();
-  void waitFor(Mark& mark, const char* op);
   // What is wrong with values, found by kernels that have run; null: nothing.
   Failure takeComplaint();
   Blocks::iterator takeBlock(size_t bytes);

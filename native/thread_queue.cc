@@ -105,7 +105,7 @@ void ThreadQueue::write(void* to, const void* from, size_t bytes) {
     return backend_.copyIn(stream, to, from, bytes);
   }
   std::shared_ptr<char[]> staged(new (std::nothrow) char[bytes]);
-  if (!staged) throw Error("tensor: expected memory for " + std::to_string(bytes) + " bytes, got none.", Fault::memory);
+  if (!staged) throw Error("expected memory for " + std::to_string(bytes) + " bytes, got none.", Fault::memory);
   std::memcpy(staged.get(), from, bytes);
   push(
       [=, this](Stream& stream) {

@@ -1,6 +1,6 @@
 // The end of a process and of a worker in mid-step: neither a crash nor a hang.
 import assert from 'node:assert/strict'
-import { run } from '../support/child.js'
+import { run, run as runChild } from '../support/child.js'
 
 // Half a second of work in the queue, of which this thread has waited for nothing.
 const busy = `
@@ -18,40 +18,42 @@ const endless = `
   for (;;) b = nt.matmul(a, b).mul(1e-3)
 `
 
-describe('the end of a process in mid-step', () => {
-  it('process.exit() ends with its code', async () => {
-    const { code, signal, errors } = await run(`${busy}process.exit(7)`)
-    assert.deepEqual([code, signal, errors], [7, null, ''])
-  })
-  it('process.exit() while a read is pending ends with its code', async () => {
-    const { code, signal } = await run(`${busy}void b.data(); setTimeout(() => process.exit(8), 20)`)
-    assert.deepEqual([code, signal], [8, null])
-  })
-  it('an uncaught error ends with code 1 and its text', async () => {
-    const { code, signal, errors } = await run(`${busy}throw new Error('mine')`)
-    assert.deepEqual([code, signal], [1, null])
-    assert.match(errors, /Error: mine/)
-  })
-  it('an unhandled rejection of a read ends with code 1 and the text of the op', async () => {
-    const { code, signal, errors } = await run(
-      `void nt.crossEntropy(nt.ones([1, 3]), nt.tensor(Int32Array.from([5]))).data()`
-    )
-    assert.deepEqual([code, signal], [1, null])
-    assert.match(errors, /softmaxCrossEntropy: expected labels/)
-  })
-  it('the end of the script leaves work behind', async () => {
-    const { code, signal, errors } = await run(busy)
-    assert.deepEqual([code, signal, errors], [0, null, ''])
-  })
-  it('an end in the middle of compiled steps', async () => {
-    const { code, signal } = await run(`
+for (const device of ['cpu', 'emulated'])
+  describe(`the end of a process in mid-step, on ${device}`, () => {
+    const run = (source: string) => runChild(source, { device })
+    it('process.exit() ends with its code', async () => {
+      const { code, signal, errors } = await run(`${busy}process.exit(7)`)
+      assert.deepEqual([code, signal, errors], [7, null, ''])
+    })
+    it('process.exit() while a read is pending ends with its code', async () => {
+      const { code, signal } = await run(`${busy}void b.data(); setTimeout(() => process.exit(8), 20)`)
+      assert.deepEqual([code, signal], [8, null])
+    })
+    it('an uncaught error ends with code 1 and its text', async () => {
+      const { code, signal, errors } = await run(`${busy}throw new Error('mine')`)
+      assert.deepEqual([code, signal], [1, null])
+      assert.match(errors, /Error: mine/)
+    })
+    it('an unhandled rejection of a read ends with code 1 and the text of the op', async () => {
+      const { code, signal, errors } = await run(
+        `void nt.crossEntropy(nt.ones([1, 3]), nt.tensor(Int32Array.from([5]))).data()`
+      )
+      assert.deepEqual([code, signal], [1, null])
+      assert.match(errors, /softmaxCrossEntropy: expected labels/)
+    })
+    it('the end of the script leaves work behind', async () => {
+      const { code, signal, errors } = await run(busy)
+      assert.deepEqual([code, signal, errors], [0, null, ''])
+    })
+    it('an end in the middle of compiled steps', async () => {
+      const { code, signal } = await run(`
       const step = nt.compile((x) => { let y = x; for (let i = 0; i < 20; i++) y = nt.matmul(x, y).mul(1e-3); return y })
       const x = nt.ones([500, 500])
       for (let i = 0; i < 10; i++) step(x)
       process.exit(9)`)
-    assert.deepEqual([code, signal], [9, null])
+      assert.deepEqual([code, signal], [9, null])
+    })
   })
-})
 
 describe('worker threads', () => {
   it('load the library in several, each with its own tensors', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const library = new URL('../../lib/index.ts', import.meta.url).href
+const addon = new URL('../../lib/native.ts', import.meta.url).href
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 // A worker thread does not inherit the TypeScript loader of `--import tsx`.
@@ -26,19 +27,20 @@ export interface Outcome {
 }
 
 /**
- * Runs TypeScript that has the library as `nt`. `worker` is JavaScript that has it too, for worker threads: `start()` makes one,
+ * Runs TypeScript that has the library as `nt`, on `device`. `worker` is JavaScript that has it too, for worker threads: `start()` makes one,
  * `message(thread)` resolves to its next message. `limit`: milliseconds, after which the process is killed (SIGKILL).
  */
 export async function run(
   source: string,
-  { worker = '', limit = 50_000, flags = [] as string[], env = {} as NodeJS.ProcessEnv } = {}
+  { worker = '', device = 'cpu', limit = 50_000, flags = [] as string[], env = {} as NodeJS.ProcessEnv } = {}
 ): Promise<Outcome> {
   mkdirSync(join(root, 'out'), { recursive: true })
   const folder = mkdtempSync(join(root, 'out/child-'))
   const file = join(folder, 'script.ts')
   writeFileSync(
     file,
-    `import * as nt from ${JSON.stringify(library)}\n${worker ? threads(join(folder, 'worker.mjs')) : ''}${source}\n`
+    `import * as nt from ${JSON.stringify(library)}\nimport { native } from ${JSON.stringify(addon)}
+native.device(${JSON.stringify(device)})\n${worker ? threads(join(folder, 'worker.mjs')) : ''}${source}\n`
   )
   writeFileSync(join(folder, 'worker.mjs'), workerHead + worker)
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', file], {
