@@ -215,8 +215,10 @@ void StreamQueue::work() {
     }
     Failure failure;
     try {
-      device_.backend.enter();
-      noticedAt(next.op, [&] { next.mark->wait(); });
+      noticedAt(next.op, [&] {
+        device_.backend.enter();
+        next.mark->wait();
+      });
       failure = takeComplaint();
     } catch (const Error& error) {
       failure = std::make_shared<const Error>(error);
