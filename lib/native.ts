@@ -59,6 +59,10 @@ export interface Native {
   toDevice(handle: number, device: string): number
   /** What the CUDA backend has looked for and found, as JSON. */
   cudaReport(): string
+  /** How the CUDA backend's calls were computed where a library has a choice, as a JSON object from call to plan. */
+  cudaPlans(): string
+  /** Whether that choice is made by trying, for calls that are prepared from then on. */
+  measureCudaPlans(on: boolean): void
   /** What there is to know of a device, as JSON. */
   deviceDescription(device: string): string
   /** Commands that have been given to the queue and have not run. */

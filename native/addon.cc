@@ -660,6 +660,12 @@ napi_value toDevice(const Call_& c) {
   return c.integerValue(c.here.add(copiedTo(c.tensor(0, "to"), deviceNamed(c.string(1)))));
 }
 napi_value cudaReport_(const Call_& c) { return c.text(cudaReport()); }
+napi_value cudaPlans_(const Call_& c) { return c.text(cudaPlans()); }
+// measureCudaPlans(on)
+napi_value measureCudaPlans_(const Call_& c) {
+  measureCudaPlans(c.flag(0));
+  return c.none();
+}
 // deviceDescription(name) → JSON
 napi_value deviceDescription(const Call_& c) {
   const Backend& backend = deviceNamed(c.string(0)).backend;
@@ -775,6 +781,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("deviceOf", deviceOf),
                                                 FUNCTION("toDevice", toDevice),
                                                 FUNCTION("cudaReport", cudaReport_),
+                                                FUNCTION("cudaPlans", cudaPlans_),
+                                                FUNCTION("measureCudaPlans", measureCudaPlans_),
                                                 FUNCTION("deviceDescription", deviceDescription),
                                                 FUNCTION("isa", isa_),
                                                 FUNCTION("onednn", onednn_),

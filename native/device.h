@@ -45,6 +45,10 @@ Device& deviceNamed(const std::string& name);
 std::vector<std::string> deviceNames();
 // What the CUDA backend's library has looked for and found, as JSON; an empty list where there is no such library.
 std::string cudaReport();
+// How its calls were computed where a library has a choice, as a JSON object from call to plan; and whether that choice
+// is made by trying, for calls that are prepared from then on.
+std::string cudaPlans();
+void measureCudaPlans(bool on);
 // Where tensors are made that follow from no other; the CPU unless said otherwise.
 Device& defaultDevice();
 void setDefaultDevice(Device& device);

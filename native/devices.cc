@@ -103,6 +103,15 @@ std::string cudaReport() {
   return library ? library->report() : "[]";
 }
 
+std::string cudaPlans() {
+  const BackendLibrary* library = libraryOf(kSources[0]);
+  return library ? library->plans() : "{}";
+}
+
+void measureCudaPlans(bool on) {
+  if (const BackendLibrary* library = libraryOf(kSources[0])) library->measure(on);
+}
+
 Device& defaultDevice() {
   Device* device = chosen.load(std::memory_order_relaxed);
   if (device) return *device;

@@ -7,7 +7,7 @@
 namespace needletail {
 
 // Raised whenever Backend (native/backend.h) or anything it refers to changes its layout or meaning.
-inline constexpr uint32_t kBackendAbi = 2;
+inline constexpr uint32_t kBackendAbi = 3;
 
 struct Backend;
 
@@ -20,6 +20,10 @@ struct BackendLibrary {
   Backend* (*open)(int ordinal);
   // What has been looked for and found, as JSON, for people with a problem (libraries.h).
   std::string (*report)();
+  // How calls were computed where a library has a choice, as a JSON object from call to plan (plans.h).
+  std::string (*plans)();
+  // Whether that choice is made by trying, for calls that are prepared from then on.
+  void (*measure)(bool on);
 };
 
 }  // namespace needletail

@@ -5,6 +5,8 @@
 
 #include "cuda/abi.h"
 #include "cuda/kernels.h"
+#include "cuda/libraries.h"
+#include "cuda/plans.h"
 #include "cuda/runtime.h"
 
 namespace needletail::cuda {
@@ -62,6 +64,8 @@ Backend make(int ordinal) {
 Backend* open(int ordinal) {
   static std::mutex mutex;
   static auto* backends = new std::map<int, Backend>;
+  if (!described()) requireGpu(ordinal);
+  requireLibraries();
   const int count = deviceCount();
   if (ordinal >= count) {
     throw expected("device", "a GPU for " + std::string(nameOf(ordinal)),
@@ -81,6 +85,6 @@ Backend* open(int ordinal) {
 
 const needletail::BackendLibrary* needletail_backend(uint32_t abi) {
   using namespace needletail::cuda;
-  static const needletail::BackendLibrary library = {deviceCount, nameOf, open, [] { return std::string("[]"); }};
+  static const needletail::BackendLibrary library = {deviceCount, nameOf, open, report, notedPlans, setMeasuring};
   return abi == needletail::kBackendAbi ? &library : nullptr;
 }

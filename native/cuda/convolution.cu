@@ -2,6 +2,7 @@
 // (implicit GEMM); groups of few channels, which would leave a tile empty, a thread a result.
 // convolution_cudnn.cc takes the shapes that it knows; this takes the rest.
 #include "cuda/channels.h"
+#include "cuda/convolution.h"
 #include "cuda/divide.h"
 #include "cuda/epilogue.h"
 #include "cuda/kernels.h"
@@ -359,18 +360,14 @@ struct ConvolutionRun final : Prepared {
   }
 };
 
-std::unique_ptr<Prepared> prepare(const Call& call) {
+}  // namespace
+
+std::unique_ptr<Prepared> convolutionByKernels(const Call& call) {
   const ConvolutionShape s(call);
   const Epilogue& epilogue = s.params.epilogue;
   const bool follows = epilogue.residual || epilogue.activation != Activation::none;
   if (!isFloat(s.dtype) || (s.kernel == Kernel::convolutionWeights && follows)) return nullptr;
   return std::make_unique<ConvolutionRun>(s);
 }
-
-}  // namespace
-
-std::unique_ptr<Prepared> prepareConvolution(const Call& call) { return prepare(call); }
-std::unique_ptr<Prepared> prepareConvolutionData(const Call& call) { return prepare(call); }
-std::unique_ptr<Prepared> prepareConvolutionWeights(const Call& call) { return prepare(call); }
 
 }  // namespace needletail::cuda

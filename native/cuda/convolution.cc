@@ -1,0 +1,22 @@
+// Chooses how a convolution is computed.
+#include "cuda/convolution.h"
+
+#include "cuda/kernels.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+std::unique_ptr<Prepared> prepare(const Call& call) {
+  if (!isFloat(call.in[0].dtype)) return nullptr;
+  if (auto prepared = convolutionByCudnn(call)) return prepared;
+  return convolutionByKernels(call);
+}
+
+}  // namespace
+
+std::unique_ptr<Prepared> prepareConvolution(const Call& call) { return prepare(call); }
+std::unique_ptr<Prepared> prepareConvolutionData(const Call& call) { return prepare(call); }
+std::unique_ptr<Prepared> prepareConvolutionWeights(const Call& call) { return prepare(call); }
+
+}  // namespace needletail::cuda

@@ -1,0 +1,14 @@
+// The three convolution kernels on the GPU: the ways to compute them.
+#pragma once
+#include <memory>
+
+#include "backend.h"
+
+namespace needletail::cuda {
+
+// cuDNN; null where it has no engine for this shape and dtype on this GPU.
+std::unique_ptr<Prepared> convolutionByCudnn(const Call& call);
+// Any shape and dtype: own kernels.
+std::unique_ptr<Prepared> convolutionByKernels(const Call& call);
+
+}  // namespace needletail::cuda

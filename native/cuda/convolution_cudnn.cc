@@ -1,0 +1,125 @@
+// Convolutions as graphs of cuDNN. What it fuses is one graph; of what it doesn't, the convolution is, and the rest are
+// the backend's own kernels.
+#include "cuda/convolution.h"
+#include "cuda/cudnn.h"
+#include "cuda/kernels.h"
+#include "geometry.h"
+#include "ops/elementwise_rows.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+using fe::PointwiseMode_t;
+
+// Windows, as the attributes of all three convolutions take them.
+template <class Attributes>
+Attributes attributesOf(const Convolution& c) {
+  return Attributes()
+      .set_pre_padding({c.low[0], c.low[1]})
+      .set_post_padding({c.high[0], c.high[1]})
+      .set_stride({c.stride[0], c.stride[1]})
+      .set_dilation({c.dilation[0], c.dilation[1]});
+}
+
+// Draws a call; cuDNN knows the groups by the channels of x and of the weights.
+void draw(const Call& call, const Convolution& c, CallGraph& graph) {
+  const Operand a = graph.input(0), b = graph.input(1);
+  Operand result;
+  switch (call.kernel) {
+    case Kernel::convolutionWeights:  // a: gradient, b: x
+      result = graph.conv_wgrad(a, b, attributesOf<fe::graph::Conv_wgrad_attributes>(c));
+      return graph.output(result, 2);
+    case Kernel::convolutionData:  // a: gradient, b: weights
+      result = graph.conv_dgrad(a, b, attributesOf<fe::graph::Conv_dgrad_attributes>(c));
+      break;
+    default:  // a: x, b: weights
+      result = graph.conv_fprop(a, b, attributesOf<fe::graph::Conv_fprop_attributes>(c));
+  }
+  int next = 2;
+  const int out = static_cast<int>(call.in.size());
+  graph.shapeAs(result, out);
+  if (c.epilogue.bias) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(next++));
+  if (c.epilogue.residual) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(next++));
+  if (c.epilogue.activation == Activation::relu) result = graph.pointwise(PointwiseMode_t::RELU_FWD, result);
+  if (c.epilogue.activation == Activation::gelu) result = graph.pointwise(PointwiseMode_t::GELU_FWD, result);
+  graph.output(result, out);
+}
+
+std::unique_ptr<Prepared> prepareGraph(const Call& call, const Convolution& c) {
+  const bool exact = call.in[0].dtype == DType::float32 && !c.tf32;
+  return preparePlan(call, exact, [&](CallGraph& graph) { draw(call, c, graph); });
+}
+
+// Several calls as one, each over some of its buffers.
+struct Sequence final : Prepared {
+  struct Step {
+    std::unique_ptr<Prepared> prepared;
+    SmallVector<int, 4> buffers;
+  };
+  std::vector<Step> steps;
+  // False where there is no kernel for it.
+  bool add(std::unique_ptr<Prepared> prepared, std::initializer_list<int> buffers) {
+    if (!prepared) return false;
+    workspace = std::max(workspace, prepared->workspace);
+    steps.push_back({std::move(prepared), {}});
+    for (int buffer : buffers) steps.back().buffers.push_back(buffer);
+    return true;
+  }
+  void run(Stream& stream, void* const* buffers) override {
+    for (const Step& step : steps) {
+      SmallVector<void*, 4> own;
+      for (int buffer : step.buffers) own.push_back(buffers[buffer]);
+      step.prepared->run(stream, own.data());
+    }
+  }
+};
+
+Call elementwise(Row row, int operands, std::initializer_list<Spec> in) {
+  Elementwise e;
+  e.row = static_cast<int>(row), e.operands = operands;
+  Call call{Kernel::elementwise, write(e), {}, {}};
+  for (const Spec& spec : in) call.in.push_back(spec);
+  call.out.push_back(call.in[0]);
+  return call;
+}
+
+// The convolution alone by cuDNN, and its epilogue in place by elementwise kernels.
+std::unique_ptr<Prepared> prepareInParts(const Call& call, Convolution c) {
+  const Epilogue epilogue = c.epilogue;
+  c.epilogue = {};
+  const Call plain{call.kernel, write(c), {call.in[0], call.in[1]}, {call.out[0]}};
+  const int out = static_cast<int>(call.in.size());
+  const Spec& y = call.out[0];
+  auto sequence = std::make_unique<Sequence>();
+  bool whole = sequence->add(prepareGraph(plain, c), {0, 1, out});
+  for (int extra = 2; whole && extra < out; extra++) {  // the bias, the residual
+    whole = sequence->add(prepareElementwise(elementwise(Row::add, 2, {y, call.in[extra]})), {out, extra, out});
+  }
+  if (whole && epilogue.activation != Activation::none) {
+    const Row row = epilogue.activation == Activation::relu ? Row::relu : Row::gelu;
+    whole = sequence->add(prepareElementwise(elementwise(row, 1, {y})), {out, out});
+  }
+  return whole ? std::move(sequence) : nullptr;
+}
+
+// The gradient of the weights by cuDNN; that of the bias, the gradient's sum over all places, by the kernel of sums.
+std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
+  c.epilogue = {};
+  const Call weights{call.kernel, write(c), {call.in[0], call.in[1]}, {call.out[0]}};
+  const Call bias{Kernel::reduce, write(Reduce{Reduction::sum, 0b111, 1}), {call.in[0]}, {call.out[1]}};
+  auto sequence = std::make_unique<Sequence>();
+  const bool whole = sequence->add(prepareGraph(weights, c), {0, 1, 2}) && sequence->add(prepareReduce(bias), {0, 3});
+  return whole ? std::move(sequence) : nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) {
+  const auto c = read<Convolution>(call.params);
+  if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);
+  if (auto prepared = prepareGraph(call, c)) return prepared;
+  return call.in.size() > 2 || c.epilogue.activation != Activation::none ? prepareInParts(call, c) : nullptr;
+}
+
+}  // namespace needletail::cuda

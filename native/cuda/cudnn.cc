@@ -1,0 +1,343 @@
+#include "cuda/cudnn.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "cuda/libraries.h"
+#include "cuda/plans.h"
+#include "cuda/runtime.h"
+
+// What the frontend calls cuDNN through.
+namespace cudnn_frontend {
+void* cudnn_dlhandle = nullptr;
+}
+
+namespace needletail::cuda {
+
+namespace {
+
+// Engines that are tried when plans are measured, the ones that cuDNN thinks fastest.
+constexpr size_t kMeasured = 12;
+
+fe::DataType_t typeOf(DType dtype) {
+  switch (dtype) {
+    case DType::bfloat16: return fe::DataType_t::BFLOAT16;
+    case DType::float16: return fe::DataType_t::HALF;
+    default: return fe::DataType_t::FLOAT;
+  }
+}
+
+struct Layout {
+  std::vector<int64_t> dims, strides;
+  explicit Layout(const Shape& s) {
+    if (s.rank() == 4) {
+      dims = {s[0], s[3], s[1], s[2]};
+      strides = {s[1] * s[2] * s[3], 1, s[2] * s[3], s[3]};
+    } else {
+      dims = {1, s[0], 1, 1};
+      strides = {s[0], 1, s[0], s[0]};
+    }
+  }
+};
+
+void check(cudnnStatus_t status) {
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  throw Error(
+      std::string("cuDNN: ") + fe::detail::get_error_string(status) + ": " + fe::detail::get_last_error_string_(),
+      Fault::device);
+}
+
+// cuDNN on one device.
+struct Session {
+  std::mutex mutex;
+  cudnnHandle_t handle = nullptr;  // null: the device is described
+  std::shared_ptr<fe::DeviceProperties> properties;  // of a described device
+  cudaStream_t own = nullptr;  // for trying plans
+  std::string key;  // device and versions
+  int64_t workspaceLimit;
+
+  Session() {
+    fe::cudnn_dlhandle = library(Library::cudnn);
+    key = "cuDNN " + libraryVersion(Library::cudnn) + " cuBLASLt " + libraryVersion(Library::cublasLt) + " NVRTC " +
+          libraryVersion(Library::nvrtc);
+    // Beyond it an engine's gain does not repay the memory that it takes from tensors.
+    workspaceLimit = static_cast<int64_t>(memory().total / 8);
+    if (const std::string* description = described()) {
+      properties = std::make_shared<fe::DeviceProperties>();
+      const fe::error_t error = properties->deserialize({description->begin(), description->end()});
+      if (error.is_bad()) throw Error("cuDNN: expected a description of a GPU, got " + *description);
+      return;
+    }
+    cuda::check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "stream");
+    check(fe::detail::create_handle(&handle));
+    cudaDeviceProp device;
+    cuda::check(cudaGetDeviceProperties(&device, currentOrdinal()), "device");
+    key += std::string(" on ") + device.name + " " + std::to_string(device.major) + "." + std::to_string(device.minor) +
+           " with " + std::to_string(device.multiProcessorCount) + " multiprocessors";
+  }
+
+  void onto(cudaStream_t stream) {
+    if (stream == stream_) return;
+    check(fe::detail::set_stream(handle, stream));
+    stream_ = stream;
+  }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+Session& session() {
+  static std::mutex mutex;
+  static auto* sessions = new std::map<int, std::unique_ptr<Session>>;  // outlives every thread
+  std::lock_guard lock(mutex);
+  auto& found = (*sessions)[currentOrdinal()];
+  if (!found) found = std::make_unique<Session>();
+  return *found;
+}
+
+using Plan = std::shared_ptr<fe::ExecutionPlan>;
+
+// A plan's buffers as cuDNN takes them, made anew only when an address has changed.
+class Pack {
+ public:
+  explicit Pack(std::vector<int64_t> buffers) : buffers_(std::move(buffers)) {
+    for (int64_t buffer : buffers_) uids_.push_back(buffer + 1);
+  }
+  void execute(Session& session, fe::ExecutionPlan& plan, void* const* buffers, void* workspace) {
+    std::vector<void*>& now = now_;
+    now.clear();
+    for (int64_t buffer : buffers_) now.push_back(buffers[buffer]);
+    now.push_back(workspace);
+    if (!pack_ || now != packed_) {
+      packed_.clear();  // nothing, should what follows fail
+      pack_.emplace(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+      check(pack_->get_status());
+      std::vector<void*> pointers(now.begin(), now.end() - 1);
+      fe::error_t error = fe::detail::create_variant_pack(*pack_, pointers, uids_, workspace);
+      if (error.is_bad()) throw Error("cuDNN: " + error.get_message(), Fault::device);
+      packed_ = now;
+    }
+    check(fe::detail::execute(session.handle, plan.get_raw_desc(), pack_->get_ptr()));
+  }
+
+ private:
+  std::vector<int64_t> buffers_, uids_;
+  std::vector<void*> now_, packed_;
+  std::optional<fe::detail::backend_descriptor> pack_;
+};
+
+struct PlanRun final : Prepared {
+  Session& session;
+  Plan plan;
+  Pack pack;
+  PlanRun(Session& session, Plan made, std::vector<int64_t> buffers)
+      : session(session), plan(std::move(made)), pack(std::move(buffers)) {
+    workspace = static_cast<size_t>(plan->getWorkspaceSize());
+  }
+  void run(Stream& stream, void* const* buffers) override {
+    if (described()) return;
+    std::lock_guard lock(session.mutex);
+    session.onto(streamOf(stream));
+    pack.execute(session, *plan, buffers, stream.workspace);
+  }
+};
+
+// Memory of a call's own, for trying its plans.
+class Trial {
+ public:
+  Trial(const Call& call, size_t workspace) {
+    for (const Spec& spec : call.in) add(spec.bytes());
+    for (const Spec& spec : call.out) add(spec.bytes());
+    add(workspace);
+  }
+  ~Trial() {
+    for (auto [memory, bytes] : parts_) release(memory, bytes);
+  }
+  Trial(const Trial&) = delete;
+  bool whole() const { return whole_; }
+
+  // Milliseconds of one run.
+  float time(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
+    constexpr int kRuns = 10;
+    Pack pack(buffers);
+    cudaEvent_t begin, end;
+    cuda::check(cudaEventCreate(&begin), "event");
+    cuda::check(cudaEventCreate(&end), "event");
+    for (int i = -2; i < kRuns; i++) {  // the first two warm it up
+      if (i == 0) cuda::check(cudaEventRecord(begin, session.own), "event");
+      pack.execute(session, plan, addresses_.data(), addresses_.back());
+    }
+    cuda::check(cudaEventRecord(end, session.own), "event");
+    cuda::check(cudaEventSynchronize(end), "a plan under trial");
+    float milliseconds = 0;
+    cuda::check(cudaEventElapsedTime(&milliseconds, begin, end), "event");
+    cudaEventDestroy(begin), cudaEventDestroy(end);
+    return milliseconds / kRuns;
+  }
+
+ private:
+  void add(size_t bytes) {
+    void* memory = bytes ? allocate(bytes) : nullptr;
+    whole_ = whole_ && (memory || !bytes);
+    if (memory) {
+      parts_.emplace_back(memory, bytes);
+      cudaMemsetAsync(memory, 0, bytes);
+    }
+    addresses_.push_back(memory);
+  }
+  std::vector<std::pair<void*, size_t>> parts_;
+  std::vector<void*> addresses_;
+  bool whole_ = true;
+};
+
+// Loads the plan's kernels by launching them into a graph that is thrown away: a plan that is first run while a program
+// is captured finds them there.
+void load(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
+  constexpr size_t kBytes = 1 << 20;
+  void* memory = allocate(kBytes);  // nothing runs: one address does for all
+  if (!memory) return;
+  const std::vector<void*> addresses(buffers.empty() ? 0 : buffers.back() + 1, memory);
+  session.onto(session.own);
+  cuda::check(cudaStreamBeginCapture(session.own, cudaStreamCaptureModeRelaxed), "capture");
+  try {
+    Pack(buffers).execute(session, plan, addresses.data(), memory);
+  } catch (const Error&) {  // its run will tell
+  }
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(session.own, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
+  cudaGetLastError();
+  release(memory, kBytes);
+}
+
+bool willDo(cudnnBackendDescriptor_t engine, bool exact) {
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return false;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION>(engine)) return false;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS>(engine)) return false;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_TENSOR_CORE>(engine)) return !exact;
+  // A compiled engine without tensor cores takes any graph, slowly: parts of the graph are faster.
+  return !fe::hasBehaviorNote<CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION>(engine);
+}
+
+struct Made {
+  Plan plan;  // null: none
+  std::string name;  // of the plan, or why there is none
+};
+
+Made makePlan(Session& session, const Call& call, bool exact, CallGraph& graph) {
+  fe::EngineConfigList engines;
+  fe::error_t error = graph.lower(session.handle, session.properties);
+  if (error.is_good()) error = graph.engines(engines);
+  if (error.is_bad()) {
+    std::string why = error.get_message().substr(0, 200);
+    std::replace(why.begin(), why.end(), '\n', ' ');
+    return {nullptr, "none: " + why};
+  }
+  const bool measure = measuring() && session.handle;
+  std::vector<Made> plans;
+  int64_t workspace = 0;
+  for (auto& engine : engines) {
+    int64_t needed = 0;
+    if (!willDo(engine->get_backend_descriptor(), exact)) continue;
+    if (fe::detail::get_workspace_size(engine, needed).is_bad() || needed > session.workspaceLimit) continue;
+    Plan plan;
+    error = fe::detail::create_cudnn_execution_plan(plan, engine, graph.tag(), nullptr);
+    if (error.is_bad()) continue;
+    workspace = std::max(workspace, plan->getWorkspaceSize());
+    plans.push_back({plan, fe::detail::get_engine_tag(engine)});
+    if (plans.size() >= (measure ? kMeasured : 1)) break;
+  }
+  if (plans.empty()) return {nullptr, "none: no engine of " + std::to_string(engines.size()) + " will do"};
+  if (plans.size() == 1) return plans[0];
+  Trial trial(call, static_cast<size_t>(workspace));
+  if (!trial.whole()) return plans[0];
+  session.onto(session.own);
+  cuda::check(cudaDeviceSynchronize(), "wait");  // what else runs would be measured too
+  std::pair<float, const Made*> best{0, nullptr};
+  for (const Made& made : plans) {
+    const float time = trial.time(session, *made.plan, graph.used());
+    if (!best.second || time < best.first) best = {time, &made};
+  }
+  return *best.second;
+}
+
+}  // namespace
+
+CallGraph::CallGraph(const Call& call) : call_(call) {
+  set_io_data_type(typeOf(call.in[0].dtype));
+  set_intermediate_data_type(fe::DataType_t::FLOAT);
+  set_compute_data_type(fe::DataType_t::FLOAT);
+}
+
+const Spec& CallGraph::spec(int buffer) const {
+  const int inputs = static_cast<int>(call_.in.size());
+  return buffer < inputs ? call_.in[buffer] : call_.out[buffer - inputs];
+}
+
+Operand CallGraph::input(int buffer) {
+  const Layout layout(spec(buffer).shape);
+  used_.push_back(buffer);
+  return tensor(fe::graph::Tensor_attributes()
+                    .set_uid(buffer + 1)
+                    .set_dim(layout.dims)
+                    .set_stride(layout.strides)
+                    .set_data_type(typeOf(spec(buffer).dtype)));
+}
+
+void CallGraph::output(const Operand& result, int buffer) {
+  shapeAs(result, buffer);
+  used_.push_back(buffer);
+  result->set_output(true).set_uid(buffer + 1).set_data_type(typeOf(spec(buffer).dtype));
+}
+
+void CallGraph::shapeAs(const Operand& tensor, int buffer) const {
+  const Layout layout(spec(buffer).shape);
+  tensor->set_dim(layout.dims).set_stride(layout.strides);
+}
+
+Operand CallGraph::pointwise(fe::PointwiseMode_t mode, const Operand& a) {
+  return Graph::pointwise(a, fe::graph::Pointwise_attributes().set_mode(mode));
+}
+Operand CallGraph::pointwise(fe::PointwiseMode_t mode, const Operand& a, const Operand& b) {
+  return Graph::pointwise(a, b, fe::graph::Pointwise_attributes().set_mode(mode));
+}
+
+fe::error_t CallGraph::lower(cudnnHandle_t handle, std::shared_ptr<const fe::DeviceProperties> properties) {
+  set_device_properties(std::move(properties));
+  const fe::error_t error = validate();
+  return error.is_bad() ? error : build_operation_graph(handle);
+}
+
+fe::error_t CallGraph::engines(fe::EngineConfigList& list) {
+  // Not by Graph::create_execution_plans, which would want the shared CUDA runtime and a linked NVRTC.
+  return fe::detail::query_cudnn_heuristics_impl(operation_graph, list, {fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK},
+                                                 -1, device_properties);
+}
+
+std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::function<void(CallGraph&)>& draw) {
+  Session& on = session();
+  std::lock_guard lock(on.mutex);
+  CallGraph graph(call);
+  draw(graph);
+  const std::string key = on.key + (measuring() ? " measured: " : ": ") + textOf(call);
+  Made made;
+  std::optional<StoredPlan> stored;
+  if (on.handle) stored = loadPlan(key);
+  if (stored) {
+    made.name = stored->name;
+    if (!stored->data.empty() && fe::detail::create_cudnn_execution_plan(made.plan, stored->data, on.handle).is_bad())
+      made.plan = nullptr;  // stored by another installation of the same versions: planned again
+  }
+  if (!stored || (!made.plan && !stored->data.empty())) {
+    made = makePlan(on, call, exact, graph);
+    if (on.handle) storePlan(key, {made.name, made.plan ? made.plan->getJsonRepresentation() : ""});
+  }
+  notePlan(call, "cuDNN " + made.name);
+  if (!made.plan) return nullptr;
+  if (on.handle) load(on, *made.plan, graph.used());
+  return std::make_unique<PlanRun>(on, std::move(made.plan), graph.used());
+}
+
+}  // namespace needletail::cuda

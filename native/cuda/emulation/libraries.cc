@@ -1,0 +1,18 @@
+// On the processor there is no library of NVIDIA's to find, nothing is planned, and own kernels compute everything.
+#include "cuda/libraries.h"
+
+#include "cuda/convolution.h"
+#include "cuda/plans.h"
+
+namespace needletail::cuda {
+
+void requireLibraries() {}
+void requireGpu(int) {}
+std::string report() { return "[]"; }
+
+std::string notedPlans() { return "{}"; }
+void setMeasuring(bool) {}
+
+std::unique_ptr<Prepared> convolutionByCudnn(const Call&) { return nullptr; }
+
+}  // namespace needletail::cuda
