@@ -19,9 +19,13 @@ struct BFloat16 {
   BFloat16() = default;
   // Round to nearest even; a NaN stays one.
   NT_INLINE explicit BFloat16(float f) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(f));
+#else
     const uint32_t u = std::bit_cast<uint32_t>(f);
     const bool nan = (u & 0x7fffffff) > 0x7f800000;
     bits = static_cast<uint16_t>(nan ? (u >> 16) | 0x40 : (u + 0x7fff + ((u >> 16) & 1)) >> 16);
+#endif
   }
   NT_INLINE operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };
@@ -30,6 +34,9 @@ struct Float16 {
   uint16_t bits;
   Float16() = default;
   NT_INLINE explicit Float16(float f) {
+#if defined(__CUDA_ARCH__)
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(f));
+#else
     const uint32_t u = std::bit_cast<uint32_t>(f), sign = (u >> 16) & 0x8000;
     const uint32_t a = u & 0x7fffffff;
     uint32_t h;
@@ -42,8 +49,14 @@ struct Float16 {
     else
       h = std::bit_cast<uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000;  // subnormal: the addition rounds
     bits = static_cast<uint16_t>(h | sign);
+#endif
   }
   NT_INLINE operator float() const {
+#if defined(__CUDA_ARCH__)
+    float f;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(bits));
+    return f;
+#else
     const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, a = bits & 0x7fff;
     float f;
     if (a >= 0x7c00)
@@ -53,6 +66,7 @@ struct Float16 {
     else
       f = static_cast<float>(a) * 0x1p-24f;
     return std::bit_cast<float>(std::bit_cast<uint32_t>(f) | sign);
+#endif
   }
 };
 

@@ -24,6 +24,24 @@ NT_INLINE void store(void* data, DType dtype, int64_t i, T value) {
   static_cast<T*>(data)[i] = value;
 }
 
+// How many neighbours of a type are loaded and stored at once: those in 16 bytes.
+template <class S>
+constexpr int kVector = sizeof(S) == 1 ? 8 : 16 / sizeof(S);
+
+template <class S, int V>
+struct alignas(sizeof(S) * V) Pack {
+  S of[V];
+};
+// At an address that is a multiple of the pack's size.
+template <int V, class S>
+NT_INLINE Pack<S, V> loadPack(const S* from) {
+  return *reinterpret_cast<const Pack<S, V>*>(from);
+}
+template <int V, class S>
+NT_INLINE void storePack(S* to, const Pack<S, V>& pack) {
+  *reinterpret_cast<Pack<S, V>*>(to) = pack;
+}
+
 // Calls f with Type<T>, T what numbers of the dtype are computed in.
 template <class F>
 decltype(auto) dispatchCompute(DType dtype, F&& f) {

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "inline.h"
+#include "cuda/divide.h"
 #include "spec.h"
 
 namespace needletail::cuda {
@@ -13,6 +13,7 @@ struct Walk {
   int rank = 0;
   int64_t size[kMaxRank] = {};
   int64_t stride[N][kMaxRank] = {};
+  Divider by[kMaxRank];  // the sizes
 
   void axis(int64_t n, const int64_t (&steps)[N]) {
     if (n == 1) return;
@@ -20,26 +21,17 @@ struct Walk {
     for (int k = 0; k < N && join; k++) join = stride[k][rank - 1] == steps[k] * n;
     if (!join) rank++;
     size[rank - 1] = join ? size[rank - 1] * n : n;
+    by[rank - 1] = Divider(size[rank - 1]);
     for (int k = 0; k < N; k++) stride[k][rank - 1] = steps[k];
   }
 
   // at[k] += the place of element i in operand k.
   NT_INLINE void find(int64_t i, int64_t (&at)[N]) const {
-    // Division of 64-bit numbers costs a GPU some forty instructions, of 32-bit ones ten.
-    if (i <= INT32_MAX) return findAs<uint32_t>(static_cast<uint32_t>(i), at);
-    findAs<uint64_t>(static_cast<uint64_t>(i), at);
-  }
-
- private:
-  template <class U>
-  NT_INLINE void findAs(U i, int64_t (&at)[N]) const {
     for (int d = rank - 1; d > 0; d--) {
-      const U n = static_cast<U>(size[d]), rest = i / n;
-      const int64_t index = static_cast<int64_t>(i - rest * n);
+      const int64_t index = by[d].split(i);
       for (int k = 0; k < N; k++) at[k] += index * stride[k][d];
-      i = rest;
     }
-    for (int k = 0; k < N && rank > 0; k++) at[k] += static_cast<int64_t>(i) * stride[k][0];
+    for (int k = 0; k < N && rank > 0; k++) at[k] += i * stride[k][0];
   }
 };
 
