@@ -33,7 +33,7 @@ struct Kind {
   const char* variable;  // names its file or folder
   const char* wheel;  // its folder in NVIDIA's wheels
   const char* expected;
-  const char* install;
+  const char* package;  // of NVIDIA's wheels
   Version (*version)(void* handle);
 };
 
@@ -70,12 +70,12 @@ Version cudnnVersion(void* handle) {
 }
 
 constexpr std::array<Kind, 3> kKinds = {{
-    {"NVRTC", "libnvrtc.so.13", "NEEDLETAIL_NVRTC", "cu13", "NVRTC of CUDA 13",
-     "pip install nvidia-cuda-nvrtc==13.0.88", nvrtcVersion},
-    {"cuBLASLt", "libcublasLt.so.13", "NEEDLETAIL_CUBLASLT", "cu13", "cuBLASLt of CUDA 13",
-     "pip install nvidia-cublas==13.1.1.3", cublasLtVersion},
+    {"NVRTC", "libnvrtc.so.13", "NEEDLETAIL_NVRTC", "cu13", "NVRTC of CUDA 13", "nvidia-cuda-nvrtc==13.0.88",
+     nvrtcVersion},
+    {"cuBLASLt", "libcublasLt.so.13", "NEEDLETAIL_CUBLASLT", "cu13", "cuBLASLt of CUDA 13", "nvidia-cublas==13.1.1.3",
+     cublasLtVersion},
     {"cuDNN", "libcudnn.so.9", "NEEDLETAIL_CUDNN", "cudnn", "cuDNN 9.8 or newer for CUDA 13",
-     "pip install nvidia-cudnn-cu13==9.24.0.43", cudnnVersion},
+     "nvidia-cudnn-cu13==9.24.0.43", cudnnVersion},
 }};
 
 // A variable's path; "" where it isn't set. A relative one would depend on the working directory.
@@ -223,13 +223,7 @@ const std::array<Found, 3>& libraries() {
 }
 
 std::string mend(const Kind& kind) {
-  return std::string(kind.install) + ", or set " + kind.variable + " to the library's file or folder.";
-}
-
-std::string lines(const Strings& looked) {
-  std::string text;
-  for (const std::string& line : looked) text += "\n  " + line;
-  return text;
+  return std::string("pip install ") + kind.package + ", or set " + kind.variable + " to the library's file or folder.";
 }
 
 // --- the driver
@@ -322,13 +316,20 @@ std::string entry(const char* name, const std::string& found, const std::string&
 }  // namespace
 
 void requireLibraries() {
-  for (size_t i = 0; i < kKinds.size(); i++) {
-    const Found& found = libraries()[i];
-    if (!found.handle) {
-      throw expected("device", kKinds[i].expected, "none",
-                     mend(kKinds[i]) + " Looked for it at:" + lines(found.looked));
-    }
+  std::string wanted, packages, variables, looked;
+  for (size_t i = kKinds.size(); i-- > 0;) {  // the one that people know first
+    const Kind& kind = kKinds[i];
+    if (libraries()[i].handle) continue;
+    const char* comma = wanted.empty() ? "" : ", ";
+    wanted += std::string(comma) + kind.expected;
+    packages += std::string(" ") + kind.package;
+    variables += std::string(comma) + kind.variable;
+    looked += std::string("\nLooked for ") + kind.file + ":";
+    for (const std::string& line : libraries()[i].looked) looked += "\n  " + line;
   }
+  if (wanted.empty()) return;
+  throw expected("device", wanted, "none",
+                 "pip install" + packages + ", or set " + variables + " to the library's file or folder." + looked);
 }
 
 void* library(Library which) {
