@@ -1,5 +1,5 @@
 // Differentiation: the tape is native; here are its entrances.
-import { expected, quoted } from './errors.js'
+import { expected, quoted, rejectPromise } from './errors.js'
 import { native } from './native.js'
 import { putInputs, takeResults, Tensor, wrap, type DType } from './tensor.js'
 import { zerosLike } from './functional/creation.js'
@@ -65,13 +65,6 @@ export function noGrad<T>(f: () => T): T {
   const result = withGradientMode(false, f)
   rejectPromise('noGrad', result)
   return result
-}
-
-function rejectPromise(op: string, value: unknown): void {
-  if (value instanceof Promise) {
-    value.catch(() => {})
-    throw expected(op, 'a function that returns its result', 'an async one', 'Await outside of it.')
-  }
 }
 
 type Arguments = [Tensor<any>, ...unknown[]]

@@ -1,14 +1,15 @@
 // compile: a function of tensors runs eagerly once, is recorded once, and is then replayed natively.
-import { checkInteger, checkWord, describe, expected, quoted } from './errors.js'
+import { checkInteger, describe, expected, quoted } from './errors.js'
 import { native } from './native.js'
-import { call, dtypes, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
+import { call, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
+import { checkCompute, currentCompute, withCompute, type Compute } from './compute.js'
 
 export interface CompileOptions {
   /** Runs the function itself every n-th time beside its recording and compares the results: finds JavaScript that changed. */
   verify?: number
-  /** The precision of the computation. */
-  compute?: 'float32'
+  /** The precision of the computation (see `withCompute`); that which is on when it is called, 'float32', unless given. */
+  compute?: Compute | undefined
 }
 
 /** A recording of a compiled function, for one signature. */
@@ -210,26 +211,23 @@ function verified(
 /**
  * A function of tensors that runs eagerly the first time, is recorded the second time, and is replayed natively from then
  * on: one call a step, memory from a plan. For each signature (shapes and dtypes of the arguments, other arguments' values,
- * training modes) there is a recording of its own.
+ * training modes, precision) there is a recording of its own.
  *
  * The function must do the same every time: what its JavaScript decides is frozen into the recording (`verify` finds out).
  * Tensors that it makes and does not return are freed when it ends. Reading a value inside it is an error.
  */
 export function compile<A extends unknown[], R>(f: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
   if (typeof f !== 'function') throw expected('compile', 'a function', quoted(f))
-  const { verify, compute = 'float32' } = options ?? {}
+  const { verify, compute } = options ?? {}
   if (verify !== undefined) checkInteger('compile', 'verify to be a whole number from 1', verify, 1)
-  if ((dtypes as readonly unknown[]).includes(compute) && compute !== 'float32') {
-    throw expected('compile', "compute: 'float32'", `'${compute as string}'`, 'Other precisions are not there yet.')
-  }
-  checkWord('compile', 'compute', compute, ['float32'] as const)
+  if (compute !== undefined) checkCompute('compile', compute)
   const signatures = new Map<string, Signature>()
   let calls = 0
 
-  const compiled = (...args: A): R => {
+  const run = (args: A): R => {
     const inputs: Tensor<DType>[] = []
     const mode = gradientMode()
-    const key = `${mode}${split(args, inputs)}`
+    const key = `${mode} ${currentCompute()} ${split(args, inputs)}`
     let signature = signatures.get(key)
     if (signature === undefined) signatures.set(key, (signature = { warm: [], recordings: [] }))
     calls++
@@ -248,6 +246,7 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
     signature.recordings.push(recorded.recording)
     return recorded.result as R
   }
+  const compiled = (...args: A): R => (compute === undefined ? run(args) : withCompute(compute, () => run(args)))
   return Object.defineProperty(compiled, 'programs', {
     get: () => [...signatures.values()].flatMap((s) => s.recordings)
   }) as Compiled<A, R>

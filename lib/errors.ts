@@ -83,6 +83,14 @@ export function didYouMean(word: string, words: readonly string[]): string {
     : ''
 }
 
+/** Refuses what an async function gives where a function must return its result. */
+export function rejectPromise(op: string, value: unknown): void {
+  if (value instanceof Promise) {
+    value.catch(() => {})
+    throw expected(op, 'a function that returns its result', 'an async one', 'Await outside of it.')
+  }
+}
+
 /** Strings in quotes, anything else as it is described. */
 export function quoted(value: unknown): string {
   return typeof value === 'string' ? `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'` : describe(value)

@@ -4,6 +4,8 @@ export type { DataOf, DType, ElementOf, FloatDType, IntegerDType, Nested, Number
 export * from './functional.js'
 export { backward, customOp, grad, grads, noGrad, requireGradient, valueAndGrad } from './autograd.js'
 export type { BackwardOptions, CustomOp } from './autograd.js'
+export { withCompute } from './compute.js'
+export type { Compute } from './compute.js'
 export { compile, noteDependency } from './compile.js'
 export type { Compiled, CompileOptions, Program } from './compile.js'
 export { memory, resetPeakMemory, setMemoryLimit, setThreads, synchronize, synchronizeSync, threads } from './device.js'

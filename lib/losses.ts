@@ -1,4 +1,5 @@
 // Losses: how far predictions are from what they should be. Public as `losses`.
+import { widened } from './compute.js'
 import { checkOptions, describe, expected } from './errors.js'
 import { abs, log, maximum, minimum, mul, neg, softplus, square, sub } from './functional/elementwise.generated.js'
 import { averageOf, checkReduction, checkWeights, type Reduction } from './functional/softmax.js'
@@ -51,7 +52,7 @@ type Loss<Options extends LossOptions> = <D extends FloatDType>(
   options?: Options
 ) => Tensor<D>
 
-/** A loss of each prediction and its target, and the reduction of all. */
+/** A loss of each prediction and its target, and the reduction of all; in float32 while a half precision is on. */
 function elementwise<Options extends LossOptions>(
   op: string,
   names: string[],
@@ -59,7 +60,7 @@ function elementwise<Options extends LossOptions>(
 ): Loss<Options> {
   return (predictions, targets, options = {} as Options) => {
     check(op, predictions, targets, options, names)
-    return reduce(op, each(predictions, targets, options), options)
+    return reduce(op, each(widened(predictions), widened(targets), options), options)
   }
 }
 
@@ -116,8 +117,9 @@ export function klDivergence<D extends FloatDType>(
   const op = 'klDivergence'
   check(op, logProbabilities, probabilities, options, [])
   // t log t is 0 where t is.
-  const logs = log(maximum(probabilities, 1e-37))
-  return reduce(op, mul(probabilities, sub(logs, logProbabilities)).sum(-1) as Tensor<D>, options)
+  const t = widened(probabilities)
+  const logs = log(maximum(t, 1e-37))
+  return reduce(op, mul(t, sub(logs, widened(logProbabilities))).sum(-1) as Tensor<D>, options)
 }
 
 export interface NegativeLogLikelihoodOptions extends LossOptions {

@@ -27,6 +27,8 @@ export interface Native {
   readLater(handle: number): Promise<ArrayBuffer>
   sync(): void
   setGradientMode(on: boolean): boolean
+  /** The precision of computation, a number as in native/op.h; the one before. */
+  setCompute(precision: number): number
   requiresGradient(handle: number): boolean
   parameter(handle: number, on: boolean): void
   leaf(handle: number): number
@@ -47,6 +49,8 @@ export interface Native {
   setThreads(count: number): void
   /** The instruction set of the kernels: baseline, avx2 or avx512. */
   isa(): string
+  /** Whether the processor has instructions for a precision, a number as in native/op.h. */
+  computes(precision: number): boolean
   /** oneDNN's version. */
   onednn(): string
   /** The device on which tensors are made that follow from no other; with a name, chooses it. */

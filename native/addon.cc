@@ -464,6 +464,15 @@ napi_value gradientMode_(const Call_& c) {
   napi_get_boolean(c.env, before, &value);
   return value;
 }
+// setCompute(precision) → the one before, numbers as in Compute (op.h)
+napi_value setCompute_(const Call_& c) {
+  const Compute before = compute();
+  const int32_t next = c.integer(0);
+  if (next < 0 || next > static_cast<int32_t>(Compute::float16))
+    failArgument("a precision", std::to_string(next).c_str());
+  setCompute(static_cast<Compute>(next));
+  return c.integerValue(static_cast<int32_t>(before));
+}
 napi_value requiresGradient(const Call_& c) {
   napi_value value;
   napi_get_boolean(c.env, c.tensor(0, "requiresGradient").requiresGradient(), &value);
@@ -672,6 +681,17 @@ napi_value deviceDescription(const Call_& c) {
   return c.text(backend.description ? backend.description(backend.ordinal) : "{}");
 }
 napi_value isa_(const Call_& c) { return c.text(isaName()); }
+// computes(precision): whether the processor has instructions for it
+napi_value computes(const Call_& c) {
+  const auto precision = static_cast<Compute>(c.integer(0));
+  napi_value value;
+  napi_get_boolean(c.env,
+                   precision == Compute::bfloat16  ? hasBFloat16()
+                   : precision == Compute::float16 ? hasFloat16()
+                                                   : true,
+                   &value);
+  return value;
+}
 napi_value onednn_(const Call_& c) { return c.text(onednnVersion()); }
 napi_value pending(const Call_& c) { return c.numberValue(static_cast<double>(defaultDevice().queue.pending())); }
 napi_value hold(const Call_& c) {
@@ -758,6 +778,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("readLater", readLater),
                                                 FUNCTION("sync", sync),
                                                 FUNCTION("setGradientMode", gradientMode_),
+                                                FUNCTION("setCompute", setCompute_),
                                                 FUNCTION("requiresGradient", requiresGradient),
                                                 FUNCTION("parameter", parameter),
                                                 FUNCTION("leaf", leaf_),
@@ -785,6 +806,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("measureCudaPlans", measureCudaPlans_),
                                                 FUNCTION("deviceDescription", deviceDescription),
                                                 FUNCTION("isa", isa_),
+                                                FUNCTION("computes", computes),
                                                 FUNCTION("onednn", onednn_),
                                                 FUNCTION("pending", pending),
                                                 FUNCTION("hold", hold),

@@ -60,6 +60,15 @@ Tensor restore(const Saved& saved, const Node& node) {
 Node::Node() : number(nextNode++) {}
 Node::~Node() { bury(*this); }
 
+namespace {
+// A gradient is computed in the dtypes that the values had, so no cast is wanted.
+struct ComputeScope {
+  Compute before = compute();
+  explicit ComputeScope(Compute now) { setCompute(now); }
+  ~ComputeScope() { setCompute(before); }
+};
+}  // namespace
+
 bool gradientMode() { return mode; }
 void setGradientMode(bool on) { mode = on; }
 GradientMode::GradientMode(bool on) : before(mode) { mode = on; }
@@ -156,6 +165,7 @@ Tensors backward(const Tensor& output, const Tensor& seed, const Tensors& target
     sum = sum ? add(sum, gradient) : gradient;
   };
   GradientMode modeScope(graph);
+  ComputeScope computeScope(compute() > Compute::tf32 ? Compute::float32 : compute());
   accumulate(output.body()->node.get(), output.body()->output, seed);
 
   Ref<Node> keepAlive = output.body()->node;  // freeing as we go must not free what is still to be visited

@@ -5,6 +5,7 @@
 
 #include "autograd.h"
 #include "device.h"
+#include "ops/functions.h"
 #include "program.h"
 
 namespace needletail {
@@ -13,6 +14,7 @@ namespace {
 // The op at work on this thread, and the device of its inputs, where its results and intermediate values go.
 NEEDLETAIL_THREAD const char* currentOp = "needletail";
 NEEDLETAIL_THREAD Device* currentDevice = nullptr;
+NEEDLETAIL_THREAD Compute currentCompute = Compute::float32;
 struct OpScope {
   const char* opBefore = currentOp;
   Device* deviceBefore = currentDevice;
@@ -54,7 +56,34 @@ Tensor materialise(const Tensor& number) {
   issue(Kernel::fill, write(Fill{number.number()}), {}, {out});
   return out;
 }
+
+// The dtype that an op's floating inputs are to be of while `half` is the precision; numbers follow the tensors.
+DType castTo(Casts casts, const Tensors& in, DType half) {
+  if (casts != Casts::widest) return casts == Casts::half ? half : DType::float32;
+  bool any = false;
+  DType widest = half;
+  for (const Tensor& t : in) {
+    if (!t || t.isImmediate() || !isFloat(t.dtype())) continue;
+    if (any && t.dtype() != widest) return DType::float32;  // the wider of any two
+    any = true;
+    widest = t.dtype();
+  }
+  return widest;
+}
+Tensors castFloats(const Tensors& in, DType dtype) {
+  Tensors out;
+  for (const Tensor& t : in) {
+    if (!t || !isFloat(t.dtype()))
+      out.push_back(t);
+    else
+      out.push_back(t.isImmediate() ? Tensor::immediate(t.number(), dtype) : cast(t, dtype));
+  }
+  return out;
+}
 }  // namespace
+
+Compute compute() { return currentCompute; }
+void setCompute(Compute compute) { currentCompute = compute; }
 
 OpName::OpName(const char* name) : before_(currentOp) { currentOp = name; }
 OpName::~OpName() { currentOp = before_; }
@@ -106,11 +135,16 @@ Tensors apply(const Op& op, const Tensors& given, const Params& params) {
   OpScope scope(op.name, given);
   Tensors made;
   const Tensors* used = &given;
+  if (currentCompute > Compute::tf32 && op.casts != Casts::none) [[unlikely]] {
+    const DType half = currentCompute == Compute::bfloat16 ? DType::bfloat16 : DType::float16;
+    made = castFloats(given, castTo(op.casts, given, half));
+    used = &made;
+  }
   if (!op.takesImmediates) {
     for (size_t i = 0; i < given.size(); i++) {
-      if (given[i] && given[i].isImmediate()) {
+      if ((*used)[i] && (*used)[i].isImmediate()) {
         if (made.empty()) made = given;
-        made[i] = materialise(given[i]);
+        made[i] = materialise(made[i]);
         used = &made;
       }
     }

@@ -34,6 +34,22 @@ struct History {
   bool graph;  // a graph of the gradient is asked for: use ops that have a derivative, no shortcut
 };
 
+// The precision of computation, of a thread: what PyTorch calls autocast. In half precision, products are computed in
+// it and what needs the range or the digits of float32 is computed in float32; values become of the dtype wanted by
+// casts on the tape, so that float32 parameters get float32 gradients. tf32: float32 products may round their inputs to
+// 10 bits, where the device is faster so.
+enum class Compute : uint8_t { float32, tf32, bfloat16, float16 };
+Compute compute();
+void setCompute(Compute compute);
+
+// What becomes of an op's floating inputs in half precision.
+enum class Casts : uint8_t {
+  widest,  // nothing, unless they differ: then all become of the widest dtype among them
+  half,  // of the half dtype: products, which are faster in it
+  float32,  // of float32
+  none  // nothing: the op has a dtype for each of its inputs
+};
+
 constexpr uint32_t kSaveNone = 0;
 constexpr uint32_t save(int i) { return 1u << i; }
 template <class... Rest>
@@ -57,6 +73,7 @@ struct Op {
   bool changesAlias = false;  // true: the shared memory is written (in place), and its version goes up
   // Default device operands: which inputs may be immediate numbers (elementwise only); others are materialised.
   bool takesImmediates = false;
+  Casts casts = Casts::widest;
 };
 
 // Applies an op: infer, allocate, forward, and a node on the tape where a gradient flows.

@@ -170,7 +170,7 @@ struct Pool {
   }
 };
 
-// batchNorm over all axes but the last.
+// batchNorm over all axes but the last. scale and offset (and their gradients) are of x's dtype or float32.
 // train: in: x, scale, offset, running mean, running variance; out: y, mean, inverse deviation, and the two running
 // statistics in place (momentum: the share of the new one; the variance is the unbiased one).
 // use: in: the same; out: y.
@@ -289,15 +289,17 @@ struct Random {
 };
 
 enum class OptimizerKind { sgd, adam, adamw };
-// One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), then
-// for each of `count` parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has
-// one slot (velocity) when momentum != 0, else none; Adam and AdamW have two (first and second moment). Slots are
-// float32, whatever the parameter.
+// One call for all parameters. in: learning rate float32 [], step float32 [] (the number of this step, from 1), factor
+// float32 [] (gradients are taken times it; 0: the step is left out, nothing changes), then for each of `count`
+// parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has one slot (velocity)
+// when momentum != 0, else none; Adam and AdamW have two (first and second moment). Slots are float32, whatever the
+// parameter.
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   int count = 0;
   double momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
   bool nesterov = false;
+  static constexpr int kScalars = 3;  // the inputs before those of the parameters
   template <class F>
   void fields(F f) {
     f(kind), f(count), f(momentum), f(beta1), f(beta2), f(epsilon), f(weightDecay), f(nesterov);

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Golden values from PyTorch for test/training: optimizers, schedules, and ten steps of the bird network.
+"""Golden values from PyTorch for test/training: optimizers, schedules, ten steps of the bird network, and mixed precision.
 
-Usage: pip install -r scripts/golden-requirements.txt; scripts/golden-training.py
+Usage: pip install -r scripts/golden-requirements.txt; scripts/golden-training.py [file ...]     (none: all)
 
-Computed in float64, so that a golden value carries no rounding but the stored one's. Inputs come from the hash of
+Computed in float64 (but for mixed precision), so that a golden value carries no rounding but the stored one's. Inputs come from the hash of
 test/training/support.ts, and the network's first weights from torch.manual_seed: the tests make both anew.
 """
 import base64
 import hashlib
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -217,6 +218,71 @@ def birds():
     return results
 
 
+def nchw(x):
+    return x.movedim(-1, 1)
+
+
+def nhwc(x):
+    return x.movedim(1, -1)
+
+
+def conv(x, w, b=None, **options):
+    return nhwc(F.conv2d(nchw(x), nchw(w), b, **options))
+
+
+def batch_norm(x, scale, offset):
+    return nhwc(F.batch_norm(nchw(x), None, None, scale, offset, training=True))
+
+
+LABELS = torch.tensor([0, 3, 1, 2])
+IMAGES, WEIGHTS = [4, 6, 6, 3], [4, 3, 3, 3]
+
+# Inputs' shapes, and the result. Where autocast keeps float32 on CUDA alone (softmax, layer norm, sums), .float() stands here.
+AUTOCAST = {
+    'conv2d': ([IMAGES, WEIGHTS, [4]], lambda x, w, b: conv(x, w, b, padding=1)),
+    'conv2d stride relu': ([IMAGES, WEIGHTS, [4]], lambda x, w, b: F.relu(conv(x, w, b, stride=2))),
+    'convTranspose2d': (
+        [[2, 3, 3, 4], WEIGHTS, [3]], lambda x, w, b: nhwc(F.conv_transpose2d(nchw(x), nchw(w), b, stride=2))),
+    'linear': ([[5, 7], [4, 7], [4]], lambda x, w, b: F.linear(x, w, b)),
+    'matmul': ([[2, 3, 5], [5, 4]], lambda a, b: a @ b),
+    'shared weight': ([[3, 5], [5, 5]], lambda x, w: (x @ w).tanh() @ w),
+    'residual of float32': ([IMAGES, [3, 3, 3, 3]], lambda x, w: conv(x, w, padding=1) + x),
+    'batchNorm': ([IMAGES, WEIGHTS, [4], [4]], lambda x, w, s, o: batch_norm(conv(x, w), s, o)),
+    'maxPool2d': ([IMAGES, WEIGHTS], lambda x, w: nhwc(F.max_pool2d(nchw(conv(x, w)), 2))),
+    'avgPool2d': ([IMAGES, WEIGHTS], lambda x, w: nhwc(F.avg_pool2d(nchw(conv(x, w)), 2))),
+    'concat': ([[3, 5], [5, 4], [3, 2]], lambda x, w, y: torch.cat([x @ w, y], 1)),
+    'mean': ([[3, 5], [5, 4]], lambda x, w: (x @ w).mean(1)),
+    'sum': ([[3, 5], [5, 4]], lambda x, w: (x @ w).float().sum(1)),
+    'exp': ([[3, 5], [5, 4]], lambda x, w: (x @ w).float().exp()),
+    'softmax': ([[3, 5], [5, 4]], lambda x, w: (x @ w).float().softmax(1)),
+    'layerNorm': ([[3, 5], [5, 4], [4], [4]], lambda x, w, s, o: F.layer_norm((x @ w).float(), [4], s, o)),
+    'crossEntropy': ([[4, 7], [5, 7]], lambda x, w: F.cross_entropy(F.linear(x, w).float(), LABELS)),
+    'mse': ([[4, 7], [5, 7], [4, 5]], lambda x, w, t: F.mse_loss(F.linear(x, w).float(), t)),
+    'network': (
+        [IMAGES, [3, 3, 3, 3], [3], [3], [5, 27]],
+        lambda x, w, s, o, v: F.cross_entropy(
+            F.linear(nhwc(F.max_pool2d(nchw(F.relu(batch_norm(conv(x, w, padding=1), s, o) + x)), 2)).flatten(1), v)
+            .float(), LABELS)),
+}
+
+
+def precision():
+    """Results under autocast to bfloat16, on the CPU, and the gradients for the seed numbers(99)."""
+    results = {}
+    for name, (shapes, f) in AUTOCAST.items():
+        inputs = [numbers(10 + i, shape).float().requires_grad_() for i, shape in enumerate(shapes)]
+        with torch.autocast('cpu', torch.bfloat16):
+            result = f(*inputs)
+        result.backward(numbers(99, result.shape).to(result.dtype))
+        results[name] = {
+            'dtype': str(result.dtype).removeprefix('torch.'),
+            'result': floats(result),
+            'gradients': [floats(tensor.grad) for tensor in inputs],
+        }
+    return results
+
+
 TARGET.mkdir(parents=True, exist_ok=True)
-for make in (optimizers, averages, losses, schedules, birds):
-    (TARGET / f'{make.__name__}.json').write_text(json.dumps(make(), indent=1) + '\n')
+for make in (optimizers, averages, losses, schedules, birds, precision):
+    if not sys.argv[1:] or make.__name__ in sys.argv[1:]:
+        (TARGET / f'{make.__name__}.json').write_text(json.dumps(make(), indent=1) + '\n')

@@ -37,6 +37,14 @@ program
   .option('--epochs <n>', 'passes over the training pictures', whole(1, 100_000))
   .option('--batch-size <n>', 'pictures in a step', whole(1, 100_000))
   .option('--seed <n>', 'what chance begins with', whole(0, 2 ** 32 - 1))
+  .addOption(
+    new Option('--compute <precision>', 'what is computed in (default: float32)').choices([
+      'float32',
+      'tf32',
+      'bfloat16',
+      'float16'
+    ])
+  )
   .option('--folders <paths...>', 'folders with more pictures of birds')
   .option('--archives <paths...>', 'archives (tar, tar.gz, zip) with more pictures of birds')
   .option('--test <n>', 'pictures to hold out where there are more than CIFAR-10 has (default: 15000)', whole(1, 1e6))

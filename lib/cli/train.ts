@@ -1,7 +1,7 @@
 // `needletail train birds`: a run by one of the recipes, from the data to the figures.
 import { resolve } from 'node:path'
 import { closest } from 'fastest-levenshtein'
-import { fit, readRunConfig, type ImageDataset, type RunRecipe } from '../index.js'
+import { fit, readRunConfig, type Compute, type ImageDataset, type RunRecipe } from '../index.js'
 import { figuresOf, report } from './figures.js'
 import { print, UsageError } from './output.js'
 import { birds, recipes, type Sources } from './recipes/birds.js'
@@ -9,6 +9,7 @@ import type { Recipe, Settings } from './recipes/recipe.js'
 
 export interface TrainOptions extends Partial<Settings> {
   recipe?: string
+  compute?: Compute
   folders?: string[]
   archives?: string[]
   test?: number
@@ -18,7 +19,7 @@ export interface TrainOptions extends Partial<Settings> {
 }
 
 /** What config.json keeps of a recipe: all that is needed to go on with its run, and to have its pictures again. */
-type Options = Settings & Sources
+type Options = Settings & Sources & { compute: Compute }
 
 /** Trains, prints the figures of the pictures that were held out, and says where the run is. */
 export async function train(task: string | undefined, options: TrainOptions): Promise<void> {
@@ -26,7 +27,7 @@ export async function train(task: string | undefined, options: TrainOptions): Pr
   const recipe = recipes[name]!
   const { train, test } = await birds(settings, { fine: recipe.fine === true })
   tellSkipped(train, test)
-  const { epochs, batchSize, seed } = settings
+  const { epochs, batchSize, seed, compute } = settings
   const result = await fit(recipe.network(train), train, {
     validation: test,
     metrics: ['accuracy', 'precision', 'recall', 'recall@0.9', 'recall@0.97'],
@@ -35,6 +36,7 @@ export async function train(task: string | undefined, options: TrainOptions): Pr
     epochs,
     batchSize,
     seed,
+    compute,
     ...run,
     recipe: { task: 'birds', name, options: { ...settings } }
   })
@@ -57,6 +59,7 @@ function begin(task: string | undefined, options: TrainOptions) {
     epochs,
     batchSize,
     seed,
+    compute: options.compute ?? 'float32',
     folders: paths(options.folders),
     archives: paths(options.archives),
     test: options.test ?? 15_000
@@ -88,13 +91,18 @@ export function recipeOf(
     throw refuse(`a run of needletail train ${task}`, recipe ? `one of ${recipe.task}` : 'another')
   const { name, options } = recipe
   if (!Object.hasOwn(recipes, name)) throw refuse(`a recipe of ${Object.keys(recipes).join(', ')}`, `'${name}'`)
-  const { epochs, batchSize, seed, folders, archives, test } = options
+  const { epochs, batchSize, seed, compute = 'float32', folders, archives, test } = options
   const whole = [epochs, batchSize, seed, test].every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
   const paths = [folders, archives].every(
     (list) => Array.isArray(list) && list.every((path) => typeof path === 'string')
   )
-  if (!whole || !paths) throw refuse("the recipe's options", JSON.stringify(options).slice(0, 100))
-  return { name, recipe: recipes[name]!, options: { epochs, batchSize, seed, folders, archives, test } as Options }
+  if (!whole || !paths || typeof compute !== 'string')
+    throw refuse("the recipe's options", JSON.stringify(options).slice(0, 100))
+  return {
+    name,
+    recipe: recipes[name]!,
+    options: { epochs, batchSize, seed, compute, folders, archives, test } as Options
+  }
 }
 
 function tellSkipped(...sets: ImageDataset[]): void {

@@ -1,4 +1,5 @@
 // Convolutions and transposed convolutions. Images are [n, height, width, channels]; weights [out, height, width, in / groups].
+import { alike } from '../compute.js'
 import { checkInteger, checkWord, expected, quoted } from '../errors.js'
 import { call, Tensor, type FloatDType } from '../tensor.js'
 import { add, relu } from './elementwise.generated.js'
@@ -133,7 +134,7 @@ function transpose(op: string, x: Tensor<any>, weights: Tensor<any>, options: Co
   let y = named(op, 'convolutionData', () => call('convolutionData', [x, weights], [...numbers, ...size]))
   if (bias !== undefined) {
     if (bias.rank !== 1 || bias.shape[0] !== y.shape[3]) throw expected(op, `a bias [${y.shape[3]}]`, bias.shape)
-    y = add(y, bias)
+    y = add(y, alike(bias, y))
   }
   return rectify ? relu(y) : y
 }

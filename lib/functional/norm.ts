@@ -36,15 +36,17 @@ function tensorOf(op: string, what: string, value: unknown): Tensor<any> {
 function epsilonOf(op: string, options: NormalisationOptions): number {
   return checkNumber(op, 'an epsilon from 0', options.epsilon ?? 1e-5)
 }
-// Scale and offset of a shape, 1 and 0 where they are left out.
+// Scale and offset of a shape, 1 and 0 where they are left out; of one dtype, that of x unless the one given has another.
 function affineOf(
   op: string,
   options: NormalisationOptions,
   shape: readonly number[],
   dtype: FloatDType
 ): [Tensor<any>, Tensor<any>] {
-  const { scale = full(shape, 1, { dtype }), offset = full(shape, 0, { dtype }) } = options
-  return [tensorOf(op, 'a scale', scale), tensorOf(op, 'an offset', offset)]
+  const { scale, offset } = options
+  const number = (value: number, other: Tensor<any> | undefined) =>
+    full(shape, value, { dtype: other instanceof Tensor ? (other.dtype as FloatDType) : dtype })
+  return [tensorOf(op, 'a scale', scale ?? number(1, offset)), tensorOf(op, 'an offset', offset ?? number(0, scale))]
 }
 
 /**

@@ -1,5 +1,6 @@
 // Layers whose tensors' sizes follow from the first input.
 import { requireGradient } from '../autograd.js'
+import { withCompute } from '../compute.js'
 import { expected, quoted } from '../errors.js'
 import { Tensor, type DType } from '../tensor.js'
 import { Module } from './module.js'
@@ -77,7 +78,7 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
     const made = new Map<string, Tensor<DType>>()
     for (const [name, variable] of Object.entries(this.variablesFor(inputSize))) {
       spend(this.constructor.name, variable.shape)
-      const value = given?.get(name) ?? variable.initial()
+      const value = given?.get(name) ?? withCompute('float32', variable.initial)
       this.#check(name, variable, value)
       made.set(name, variable.kind === 'parameter' ? parameter(value as Tensor) : buffer(value))
     }

@@ -1,4 +1,5 @@
 // Normalisation layers.
+import { widened } from '../compute.js'
 import { checkOptions, expected } from '../errors.js'
 import { batchNorm, groupNorm, layerNorm, mul, rsqrt, square } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
@@ -183,7 +184,7 @@ export class RMSNorm extends Norm {
     this.prepareFor(x)
     // In float32: the squares of half-precision numbers pass its range.
     const wide = x.astype('float32')
-    const y = mul(wide, rsqrt(square(wide).mean(-1, { keepDims: true }).add(this.epsilon))).astype(x.dtype)
+    const y = mul(wide, rsqrt(square(wide).mean(-1, { keepDims: true }).add(this.epsilon))).astype(widened(x).dtype)
     return this.weight ? mul(y, typed(this.weight, x)) : y
   }
 }

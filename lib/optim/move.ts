@@ -10,6 +10,6 @@ export function moveAll(
 ): void {
   if (targets.length === 0) return
   const rates = typeof rate === 'number' ? tensor(rate) : rate
-  const inputs = [rates, rates, ...targets.flatMap((target, i) => [target, directions[i]!])]
+  const inputs = [rates, rates, tensor(1), ...targets.flatMap((target, i) => [target, directions[i]!])]
   callMany('optimizer', inputs, [0, targets.length, 0, 0, 0, 0, 0, 0])
 }

@@ -2,11 +2,14 @@
 // so that a compiled training step moves them on when it is replayed.
 import { backward, withGradientMode } from '../autograd.js'
 import { noteDependency } from '../compile.js'
+import { currentCompute } from '../compute.js'
 import { checkWord, describe, expected } from '../errors.js'
 import { tensor, zeros } from '../functional/creation.js'
-import { add, div, minimum, mul, sqrt, square } from '../functional/elementwise.generated.js'
+import { add, div, minimum, mul, neg, sqrt, square } from '../functional/elementwise.generated.js'
+import { where } from '../functional/select.js'
 import { assign } from '../functional/shape.js'
-import { callMany, keep, Tensor, tidy, writeBytes, type FloatDType } from '../tensor.js'
+import { callMany, keep, Tensor, tidy, writeBytes } from '../tensor.js'
+import { LossScale } from './loss-scale.js'
 import { moveAll } from './move.js'
 import { Schedule, type ScheduleDescription } from './schedules.js'
 import { checkState, type Wanted } from './state.js'
@@ -19,7 +22,7 @@ export interface OptimizerOptions {
   learningRate?: number | Schedule | undefined
   /** What weight decay takes hold of: 'all' parameters (unless given), or 'weights' alone: those of 2 axes or more, no biases and norms. */
   decay?: 'all' | 'weights' | undefined
-  /** Gradients are scaled down where the norm of all of them together is larger than this. */
+  /** Gradients are scaled down where the norm of all of them together is larger than this. Where it is infinite the step is left out. */
   clipNorm?: number | undefined
 }
 
@@ -66,6 +69,8 @@ export abstract class Optimizer {
   readonly #slots = new Map<Tensor<any>, Slots>()
   #count: Tensor<'float32'> | undefined // how many gradients have been accumulated since the last step
   readonly #sums = new Map<Tensor<any>, Tensor<'float32'>>()
+  #scale: LossScale | undefined // of float16
+  #one: Tensor<'float32'> | undefined
 
   protected constructor(name: string, rule: Rule, options: OptimizerOptions, learningRate: number) {
     this.#name = name
@@ -110,11 +115,17 @@ export abstract class Optimizer {
     return { kind: this.#name, learningRate: rate, ...betas, ...numbers, decay: this.#decay, ...clip }
   }
 
-  /** One step: the gradients of a scalar loss with respect to the model's parameters (those not frozen), and their update. */
+  /**
+   * One step: the gradients of a scalar loss with respect to the model's parameters (those not frozen), and their update. While float16 is
+   * on (see `withCompute`) the loss is scaled as torch.amp.GradScaler does it, and a step whose gradients overflow is left out.
+   */
   minimize(loss: Tensor<any>, model: Trainable): void {
     const parameters = this.#parametersOf('minimize', model)
     checkLoss('minimize', loss)
-    tidy(() => this.#update(parameters, backward(loss, parameters)))
+    tidy(() => {
+      const scale = this.#lossScale()
+      this.#update(parameters, backward(scale?.scaled(loss) ?? loss, parameters), scale)
+    })
   }
 
   /**
@@ -125,21 +136,17 @@ export abstract class Optimizer {
     const parameters = this.#parametersOf('accumulate', model)
     checkLoss('accumulate', loss)
     tidy(() => {
-      const gradients = backward(loss, parameters)
+      const scale = this.#lossScale()
+      const gradients = backward(scale?.scaled(loss) ?? loss, parameters)
       withGradientMode(false, () => {
         this.#count ??= keep(zeros([]))
-        const sums = parameters.map((parameter) => this.#sumOf(parameter))
-        moveAll(
-          sums,
-          gradients.map((gradient) => gradient.astype('float32')),
-          -1
-        )
+        this.#addToSums(parameters, gradients, scale)
         assign(this.#count, add(this.#count, 1))
       })
     })
   }
 
-  /** One step with gradients of your own: one for each of the model's parameters (those not frozen), in their order. */
+  /** One step with gradients of your own, of no scaled loss: one for each of the model's parameters (those not frozen), in their order. */
   step(gradients: readonly Tensor<any>[], model: Trainable): void {
     const parameters = this.#parametersOf('step', model)
     if (!Array.isArray(gradients) || gradients.length !== parameters.length) {
@@ -153,12 +160,14 @@ export abstract class Optimizer {
 
   /**
    * The tensors of the state, for a checkpoint: `steps`, for each parameter by its position in the model e.g. `0.velocity`, and
-   * after `accumulate` also `accumulated` and e.g. `0.sum`.
+   * after `accumulate` also `accumulated` and e.g. `0.sum`, after float16 also `lossScale` and `goodSteps`.
    */
   state(): Record<string, Tensor<'float32'>> {
     const state: Record<string, Tensor<'float32'>> = {}
     if (this.#steps !== undefined) state['steps'] = this.#steps
     if (this.#count !== undefined) state['accumulated'] = this.#count
+    if (this.#scale !== undefined)
+      Object.assign(state, { lossScale: this.#scale.scale, goodSteps: this.#scale.goodSteps })
     for (const [i, parameter] of [...this.#parameters].entries()) {
       for (const [name, slot] of Object.entries(this.#slots.get(parameter) ?? {})) state[`${i}.${name}`] = slot
       const sum = this.#sums.get(parameter)
@@ -179,6 +188,7 @@ export abstract class Optimizer {
     const scalar: Wanted = { dtype: 'float32', shape: [] }
     const wanted = new Map([['steps', scalar]])
     if (given('accumulated')) wanted.set('accumulated', scalar)
+    if (given('lossScale')) wanted.set('lossScale', scalar).set('goodSteps', scalar)
     const trained: [number, Tensor<any>][] = []
     for (const [i, parameter] of parameters.entries()) {
       const names = this.#rule.slots.map((name) => `${i}.${name}`)
@@ -202,6 +212,16 @@ export abstract class Optimizer {
     for (const [i, parameter] of parameters.entries()) {
       if (given(`${i}.sum`)) take(this.#sumOf(parameter), `${i}.sum`)
     }
+    this.#scale?.reset()
+    if (given('lossScale')) {
+      this.#scale ??= new LossScale()
+      take(this.#scale.scale, 'lossScale')
+      take(this.#scale.goodSteps, 'goodSteps')
+    }
+  }
+
+  #lossScale(): LossScale | undefined {
+    return currentCompute() === 'float16' ? (this.#scale ??= new LossScale()) : undefined
   }
 
   #counter(): Tensor<'float32'> {
@@ -246,17 +266,23 @@ export abstract class Optimizer {
     return (this.#rate ??= keep(tensor(this.#learningRate)))
   }
 
-  #update(parameters: readonly Tensor<any>[], gradients: readonly Tensor<any>[]): void {
+  #update(parameters: readonly Tensor<any>[], gradients: readonly Tensor<any>[], scale?: LossScale): void {
     withGradientMode(false, () => {
       const { kind, momentum = 0, beta1 = 0, beta2 = 0, epsilon = 0, weightDecay, nesterov = false } = this.#rule
       const steps = this.#counter()
       const rate = this.#rateAfter(steps)
-      const means = this.#withSums(parameters, gradients)
-      const given = this.#clipNorm === undefined ? means : clipped(means, this.#clipNorm)
-      const next = add(steps, 1)
+      let next = add(steps, 1)
+      const { given, share } = this.#withSums(parameters, gradients, scale)
+      let factor = share
+      if (this.#clipNorm !== undefined) factor = clipped(given, factor, this.#clipNorm)
+      if (scale !== undefined) {
+        const isFinite = scale.update(given)
+        factor = where(isFinite, factor, 0)
+        next = where(isFinite, next, steps)
+      }
       const apply = (decay: number, indices: readonly number[]): void => {
         if (indices.length === 0) return
-        const inputs = [rate, next]
+        const inputs = [rate, next, factor]
         for (const i of indices) inputs.push(parameters[i]!, given[i]!, ...Object.values(this.#slotsOf(parameters[i]!)))
         const code = { sgd: 0, adam: 1, adamw: 2 }[kind]
         const numbers = [code, indices.length, momentum, beta1, beta2, epsilon, decay, nesterov ? 1 : 0]
@@ -270,28 +296,43 @@ export abstract class Optimizer {
         indices.filter((i) => !decays(i))
       )
       assign(steps, next)
+      if (this.#count !== undefined) this.#forgetSums()
     })
   }
 
-  /** The means of the gradients and those accumulated before, which are gone then. */
-  #withSums(parameters: readonly Tensor<any>[], gradients: readonly Tensor<any>[]): readonly Tensor<any>[] {
+  /** What the step is made of: the gradients, or their sums with those accumulated before; times `share` they are means. */
+  #withSums(
+    parameters: readonly Tensor<any>[],
+    gradients: readonly Tensor<any>[],
+    scale: LossScale | undefined
+  ): { given: readonly Tensor<any>[]; share: Tensor<'float32'> } {
     noteDependency(() => this.#count === undefined)
-    if (this.#count === undefined) return gradients
-    const share = div(1, add(this.#count, 1))
-    const means = gradients.map((gradient: Tensor<FloatDType>, i) =>
-      mul(add(this.#sumOf(parameters[i]!), gradient.astype('float32')), share).astype(gradient.dtype)
-    )
-    this.#forgetSums()
-    return means
+    if (this.#count === undefined) {
+      return { given: gradients, share: scale?.inverse() ?? (this.#one ??= keep(tensor(1))) }
+    }
+    const sums = this.#addToSums(parameters, gradients, scale)
+    const given = sums.map((sum, i) => sum.astype(parameters[i]!.dtype as 'float32'))
+    return { given, share: div(1, add(this.#count, 1)) }
+  }
+
+  /** The sums, with gradients added to them that are those of the loss itself. */
+  #addToSums(
+    parameters: readonly Tensor<any>[],
+    gradients: readonly Tensor<any>[],
+    scale: LossScale | undefined
+  ): Tensor<'float32'>[] {
+    const sums = parameters.map((parameter) => this.#sumOf(parameter))
+    const wide = gradients.map((gradient) => gradient.astype('float32') as Tensor)
+    moveAll(sums, wide, scale ? neg(scale.inverse()) : -1)
+    return sums
   }
 }
 
-// As torch.nn.utils.clip_grad_norm_.
-function clipped(gradients: readonly Tensor<any>[], limit: number): Tensor<any>[] {
-  const squares = gradients.map((g) => square(g.astype('float32')).sum())
-  const norm = sqrt(squares.reduce((a, b) => add(a, b)))
-  const scale = minimum(div(limit, add(norm, 1e-6)), 1)
-  return gradients.map((g: Tensor<FloatDType>) => mul(g, scale.astype(g.dtype)))
+/** The factor that brings gradients, which were to be taken times `factor`, to a norm of at most `limit`: as torch.nn.utils.clip_grad_norm_. */
+function clipped(gradients: readonly Tensor<any>[], factor: Tensor<'float32'>, limit: number): Tensor<'float32'> {
+  const squares = gradients.map((g) => square(g.astype('float32') as Tensor).sum())
+  const norm = mul(sqrt(squares.reduce((a, b) => add(a, b))), factor)
+  return mul(factor, minimum(div(limit, add(norm, 1e-6)), 1))
 }
 
 function checkLoss(op: string, loss: unknown): void {

@@ -1,6 +1,7 @@
 // How good a network is on a labelled set: counted on the device in one pass, read once.
 import { noGrad } from '../autograd.js'
 import { compile } from '../compile.js'
+import { checkCompute, type Compute } from '../compute.js'
 import { DataLoader } from '../data/loader.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { checkInteger, checkOptions, checkWord, describe, expected } from '../errors.js'
@@ -19,6 +20,8 @@ export interface EvaluateOptions {
   batchSize?: number | undefined
   /** The loss of the network's outputs and the labels, a scalar; cross-entropy unless given. */
   loss?: ((outputs: Tensor, labels: Tensor<'int32'>) => Tensor) | undefined
+  /** The precision of the computation (see `withCompute`); 'float32' unless given. */
+  compute?: Compute | undefined
 }
 
 /** What an evaluation found. */
@@ -51,12 +54,13 @@ export async function evaluate(
   if (!(network instanceof Module)) throw expected(op, 'a network: a Module', describe(network))
   if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', describe(dataset))
   if (dataset.length === 0) throw expected(op, 'a set with pictures', 'an empty one')
-  checkOptions(op, options, ['normalize', 'positive', 'batchSize', 'loss'])
+  checkOptions(op, options, ['normalize', 'positive', 'batchSize', 'loss', 'compute'])
   if (options.positive !== undefined) checkWord(op, 'positive as a class', options.positive, dataset.classes)
   if (options.batchSize !== undefined) checkInteger(op, 'batchSize as a whole number from 1', options.batchSize, 1)
   if (options.loss !== undefined && typeof options.loss !== 'function') {
     throw expected(op, 'loss to be a function of outputs and labels', describe(options.loss))
   }
+  if (options.compute !== undefined) checkCompute(op, options.compute)
   return new Evaluator(network, dataset, options).run()
 }
 
@@ -69,7 +73,7 @@ export class Evaluator {
   readonly #pass: (images: Tensor, labels: Tensor<'int32'>) => Passed
 
   constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions) {
-    const { normalize = false, batchSize = 250, loss = crossEntropy } = options
+    const { normalize = false, batchSize = 250, loss = crossEntropy, compute = 'float32' } = options
     const { classes } = dataset
     this.#network = network
     this.#dataset = dataset
@@ -77,12 +81,13 @@ export class Evaluator {
     const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
     this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
     const column = this.#positive
-    this.#pass = compile((images: Tensor, labels: Tensor<'int32'>): Passed => {
+    const pass = (images: Tensor, labels: Tensor<'int32'>): Passed => {
       const outputs = network.forward(images)
       checkOutputs('evaluate', outputs, images.shape[0]!, classes)
       const probability = column === undefined ? undefined : outputs.softmax(1).get(null, column)
       return { loss: loss(outputs, labels), predictions: outputs.argmax(1), probability }
-    })
+    }
+    this.#pass = compile(pass, { compute })
   }
 
   async run(): Promise<Evaluation> {

@@ -80,8 +80,8 @@ class Training {
     this.#progress = new Progress(plan.progress)
     this.#best = new Best(plan.monitor, position, plan.earlyStopping)
     this.result = new Run(folder, plan.network)
-    const { network, validation, normalize = false, positive, loss } = plan
-    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss })
+    const { network, validation, normalize = false, positive, loss, compute } = plan
+    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss, compute })
   }
 
   async open(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   expected,
   quoted
 } from '../errors.js'
+import { checkCompute, type Compute } from '../compute.js'
 import type { Augmentation } from '../data/augmentation.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { Module } from '../nn/module.js'
@@ -64,6 +65,8 @@ export interface FitOptions {
   dropLast?: boolean | undefined
   /** Batches whose gradients make one step: a batch of `accumulate * batchSize` in the memory of one (1 unless given). */
   accumulate?: number | undefined
+  /** The precision of the computation (see `withCompute`), 'float32' unless given; weights and what the optimizer keeps stay float32. */
+  compute?: Compute | undefined
   /** Keeps a moving average of the weights, this part of it at each step (e.g. 0.999), and uses it in place of the last weights. */
   averageWeights?: number | undefined
   /** Decides on the order, the augmentation, and what the default generator draws (weights that are yet to be made, dropout); 0 unless given. */
@@ -102,6 +105,7 @@ const NAMES = [
   'epochs',
   'dropLast',
   'accumulate',
+  'compute',
   'averageWeights',
   'seed',
   'monitor',
@@ -134,6 +138,7 @@ export interface Plan {
   epochs: number
   dropLast: boolean
   accumulate: number
+  compute: Compute
   averageWeights: number | undefined
   seed: number
   monitor: MetricName | 'loss'
@@ -197,6 +202,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     epochs,
     dropLast,
     accumulate,
+    compute: checkCompute(OP, options.compute ?? 'float32'),
     averageWeights,
     seed,
     monitor: checkMonitor(options.monitor ?? 'accuracy', metrics),

@@ -99,6 +99,7 @@ export function configOf(plan: Plan) {
       batchSize: plan.batchSize,
       dropLast: plan.dropLast,
       accumulate: plan.accumulate,
+      compute: plan.compute,
       seed: plan.seed,
       augment: plan.augment,
       optimizer: plan.optimizer.describe(),

@@ -49,7 +49,7 @@ export class Session {
     const { network, optimizer, train } = this.#plan
     const lossOf = this.#lossFunction()
     const groups = train.fine && keep(tensor(Int32Array.from(train.fine.groups)))
-    return compile(({ images, labels, fine }: Batch, isStep: boolean): Tensor => {
+    const step = ({ images, labels, fine }: Batch, isStep: boolean): Tensor => {
       const outputs = network.forward(images)
       if (!this.#plan.loss) checkOutputs('fit', outputs, images.shape[0]!, train.fine?.classes ?? train.classes)
       const loss = lossOf(outputs, fine ?? labels)
@@ -61,7 +61,8 @@ export class Session {
       const predictions = outputs.detach().argmax(1)
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
       return loss.detach()
-    })
+    }
+    return compile(step, { compute: this.#plan.compute })
   }
 
   #lossFunction(): (outputs: Tensor, labels: Tensor<'int32'>) => Tensor {

@@ -75,6 +75,20 @@ Isa isa() {
   static const Isa found = detect();
   return found;
 }
+bool hasBFloat16() {
+#ifdef __x86_64__
+  return isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+bool hasFloat16() {
+#ifdef __x86_64__
+  return isa() == Isa::avx512 && __builtin_cpu_supports("avx512fp16");
+#else
+  return false;
+#endif
+}
 const char* isaName() {
   switch (isa()) {
     case Isa::avx512: return "avx512";

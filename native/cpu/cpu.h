@@ -8,6 +8,9 @@ namespace needletail {
 enum class Isa { baseline, avx2, avx512 };
 Isa isa();  // the best this processor has; NEEDLETAIL_ISA=baseline|avx2|avx512 takes a lesser one
 const char* isaName();
+// Whether the processor has instructions for products of half-precision numbers.
+bool hasBFloat16();
+bool hasFloat16();
 std::string onednnVersion();  // of the library that was loaded
 
 // Threads a kernel may use: the container's or machine's cores unless set.

@@ -52,7 +52,7 @@ struct Rows {
 
 struct BatchNormRun final : Prepared {
   BatchNorm p;
-  DType dtype;
+  DType dtype, affine;  // of x, and of scale and offset
   Rows rows;
   int64_t channels;
   size_t rowBytes, sumBytes, chunkBytes, own;
@@ -61,6 +61,7 @@ struct BatchNormRun final : Prepared {
   BatchNormRun(const Call& call, bool gradient)
       : p(read<BatchNorm>(call.params)),
         dtype(call.in[0].dtype),
+        affine(call.in[gradient ? 2 : 1].dtype),
         rows(call.in[0].shape.product(0, call.in[0].shape.rank() - 1), call.in[0].shape.fromEnd(1), costOf(call)),
         channels(call.in[0].shape.fromEnd(1)),
         gradient(gradient) {
@@ -104,8 +105,8 @@ struct BatchNormRun final : Prepared {
 
   void forward(const Space& space, void* const* buffers) {
     const void* x = buffers[0];
-    const float *scale = floats(dtype, buffers[1], 0, channels, space.row(0)),
-                *offset = floats(dtype, buffers[2], 0, channels, space.row(1));
+    const float *scale = floats(affine, buffers[1], 0, channels, space.row(0)),
+                *offset = floats(affine, buffers[2], 0, channels, space.row(1));
     float *factor = space.row(2), *mean = space.row(3);
     if (p.training) {
       float *savedMean = static_cast<float*>(buffers[6]), *inverse = static_cast<float*>(buffers[7]);
@@ -156,7 +157,7 @@ struct BatchNormRun final : Prepared {
 
   void backward(const Space& space, void* const* buffers) {
     const void *g = buffers[0], *x = buffers[1];
-    const float* scale = floats(dtype, buffers[2], 0, channels, space.row(0));
+    const float* scale = floats(affine, buffers[2], 0, channels, space.row(0));
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     float *factor = space.row(1), *meanG = space.row(2), *meanGH = space.row(3), *sum = space.row(4);
     const auto products = channelProductsForIsa();
@@ -169,9 +170,9 @@ struct BatchNormRun final : Prepared {
     });
     const double share = 1 / static_cast<double>(std::max<int64_t>(rows.rows, 1));
     for (int output = 0; output < 2; output++) {  // dscale, then doffset
-      float* to = target(dtype, buffers[6 + output], 0, sum);
+      float* to = target(affine, buffers[6 + output], 0, sum);
       for (int64_t c = 0; c < channels; c++) to[c] = static_cast<float>(space.total(1 - output, c));
-      finish(dtype, buffers[6 + output], 0, channels, to);
+      finish(affine, buffers[6 + output], 0, channels, to);
     }
     for (int64_t c = 0; c < channels; c++) {
       factor[c] = inverse[c] * scale[c];

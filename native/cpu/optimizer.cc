@@ -27,8 +27,9 @@ struct OptimizerRun final : Prepared {
   bool parallel;
 
   // The numbers of this step, in double as PyTorch has them.
-  OptimizerStep numbers(double rate, double step) const {
+  OptimizerStep numbers(double rate, double step, float factor) const {
     OptimizerStep s{};
+    s.factor = factor;
     s.momentum = static_cast<float>(params.momentum);
     s.rate = static_cast<float>(rate);
     s.decay = static_cast<float>(params.weightDecay);
@@ -56,7 +57,7 @@ struct OptimizerRun final : Prepared {
   }
 
   void chunk(const OptimizerStep& step, const Chunk& c, void* const* buffers) const {
-    void* const* own = buffers + 2 + c.parameter * (2 + slots);
+    void* const* own = buffers + Optimizer::kScalars + c.parameter * (2 + slots);
     float* first = slots > 0 ? static_cast<float*>(own[2]) + c.first : nullptr;
     float* second = slots > 1 ? static_cast<float*>(own[3]) + c.first : nullptr;
     const DType dtype = dtypes[c.parameter];
@@ -73,7 +74,9 @@ struct OptimizerRun final : Prepared {
   }
 
   void run(Stream&, void* const* buffers) override {
-    const OptimizerStep step = numbers(*static_cast<const float*>(buffers[0]), *static_cast<const float*>(buffers[1]));
+    auto scalar = [&](int i) { return *static_cast<const float*>(buffers[i]); };
+    if (scalar(2) == 0) return;
+    const OptimizerStep step = numbers(scalar(0), scalar(1), scalar(2));
     const int count = static_cast<int>(chunks.size());
 #pragma omp parallel for schedule(static) num_threads(threads()) if (parallel)
     for (int i = 0; i < count; i++) chunk(step, chunks[i], buffers);
@@ -88,7 +91,7 @@ std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   run->slots = run->params.kind != OptimizerKind::sgd ? 2 : run->params.momentum != 0 ? 1 : 0;
   double total = 0;
   for (int p = 0; p < run->params.count; p++) {
-    const Spec& spec = call.in[2 + p * (2 + run->slots)];
+    const Spec& spec = call.in[Optimizer::kScalars + p * (2 + run->slots)];
     run->dtypes.push_back(spec.dtype);
     const int64_t n = spec.elements();
     for (int64_t first = 0; first < n; first += kChunk) run->chunks.push_back({p, first, std::min(kChunk, n - first)});

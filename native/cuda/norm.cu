@@ -72,14 +72,14 @@ struct FactorBody {
 
 struct NormaliseBody {
   int64_t channels;
-  DType dtype;
+  DType dtype, affine;
   const void* x;
   const float *mean, *factor;
   const void* offset;
   void* y;
   NT_INLINE void operator()(int64_t i) const {
     const int64_t c = i % channels;
-    const float v = (load<float>(x, dtype, i) - mean[c]) * factor[c] + load<float>(offset, dtype, c);
+    const float v = (load<float>(x, dtype, i) - mean[c]) * factor[c] + load<float>(offset, affine, c);
     store<float>(y, dtype, i, v);
   }
 };
@@ -116,7 +116,7 @@ struct ScaleGradientBody {
 
 struct InputGradientBody {
   int64_t channels;
-  DType dtype;
+  DType dtype, affine;
   const void *g, *x, *scale;
   const float *mean, *inverse, *meanG, *meanGH;
   void* dx;
@@ -124,19 +124,20 @@ struct InputGradientBody {
     const int64_t c = i % channels;
     const float h = (load<float>(x, dtype, i) - mean[c]) * inverse[c];
     const float v = load<float>(g, dtype, i) - meanG[c] - h * meanGH[c];
-    store<float>(dx, dtype, i, v * inverse[c] * load<float>(scale, dtype, c));
+    store<float>(dx, dtype, i, v * inverse[c] * load<float>(scale, affine, c));
   }
 };
 
 struct BatchNormRun final : Prepared {
   BatchNorm p;
-  DType dtype;
+  DType dtype, affine;  // of x, and of scale and offset
   ChannelPlan plan;
   bool gradient;
 
   BatchNormRun(const Call& call, bool gradient)
       : p(read<BatchNorm>(call.params)),
         dtype(call.in[0].dtype),
+        affine(call.in[gradient ? 2 : 1].dtype),
         plan(call.in[0].shape.product(0, call.in[0].shape.rank() - 1), call.in[0].shape.fromEnd(1)),
         gradient(gradient) {
     workspace = static_cast<size_t>(plan.parts(2) + 2 * plan.channels) * sizeof(float);
@@ -158,23 +159,24 @@ struct BatchNormRun final : Prepared {
            MeanBody{plan, parts, p, mean, static_cast<float*>(buffers[6]), static_cast<float*>(buffers[8])});
       channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels, mean}, parts);
       each(stream, plan.channels,
-           VarianceBody{plan, parts, p, dtype, buffers[1], static_cast<float*>(buffers[7]),
+           VarianceBody{plan, parts, p, affine, buffers[1], static_cast<float*>(buffers[7]),
                         static_cast<float*>(buffers[9]), factor});
     } else {
       about = static_cast<const float*>(buffers[3]);
-      each(stream, plan.channels,
-           FactorBody{dtype, static_cast<float>(p.epsilon), buffers[1], static_cast<const float*>(buffers[4]), factor});
+      each(
+          stream, plan.channels,
+          FactorBody{affine, static_cast<float>(p.epsilon), buffers[1], static_cast<const float*>(buffers[4]), factor});
     }
-    each(stream, n, NormaliseBody{plan.channels, dtype, buffers[0], about, factor, buffers[2], buffers[5]});
+    each(stream, n, NormaliseBody{plan.channels, dtype, affine, buffers[0], about, factor, buffers[2], buffers[5]});
   }
 
   void backward(Stream& stream, void* const* buffers, float* meanG, float* meanGH, float* parts) const {
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     channelSums<2>(stream, plan, ProductsTerm{buffers[0], buffers[1], dtype, plan.channels, mean, inverse}, parts);
-    each(stream, plan.channels, ScaleGradientBody{plan, parts, dtype, buffers[6], buffers[7], meanG, meanGH});
+    each(stream, plan.channels, ScaleGradientBody{plan, parts, affine, buffers[6], buffers[7], meanG, meanGH});
     each(stream, plan.rows * plan.channels,
-         InputGradientBody{plan.channels, dtype, buffers[0], buffers[1], buffers[2], mean, inverse, meanG, meanGH,
-                           buffers[5]});
+         InputGradientBody{plan.channels, dtype, affine, buffers[0], buffers[1], buffers[2], mean, inverse, meanG,
+                           meanGH, buffers[5]});
   }
 };
 

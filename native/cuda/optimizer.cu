@@ -21,7 +21,7 @@ struct StepNumbers {
 struct UpdateBody {
   Optimizer p;
   int slots;
-  const float *rate, *step;
+  const float *rate, *step, *factor;
   struct Parameter {
     void* value;
     const void* gradient;
@@ -42,6 +42,7 @@ struct UpdateBody {
   }
 
   NT_INLINE void operator()(const Block& block) const {
+    if (*factor == 0) return;
     int k = 0;
     while (k + 1 < count && block.index >= of[k + 1].chunk) k++;
     const Parameter& own = of[k];
@@ -50,7 +51,8 @@ struct UpdateBody {
     const StepNumbers s = numbers();
     block.each([&](int t) {
       for (int64_t i = first + t; i < last; i += kThreads) {
-        const float value = load<float>(own.value, own.dtype, i), g = load<float>(own.gradient, own.dtype, i);
+        const float value = load<float>(own.value, own.dtype, i);
+        const float g = *factor * load<float>(own.gradient, own.dtype, i);
         const float next = p.kind == OptimizerKind::sgd ? sgd(s, own, i, value, g) : adam(s, own, i, value, g);
         store<float>(own.value, own.dtype, i, next);
       }
@@ -90,9 +92,10 @@ struct OptimizerRun final : Prepared {
       body.slots = slots;
       body.rate = static_cast<const float*>(buffers[0]);
       body.step = static_cast<const float*>(buffers[1]);
+      body.factor = static_cast<const float*>(buffers[2]);
       int64_t chunks = 0;
       for (int k = begin; k < std::min(p.count, begin + kMost); k++) {
-        void* const* own = buffers + 2 + k * (2 + slots);
+        void* const* own = buffers + Optimizer::kScalars + k * (2 + slots);
         const int64_t n = specs[k].elements();
         body.of[body.count++] = {own[0],
                                  own[1],
@@ -114,7 +117,7 @@ std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->p = read<Optimizer>(call.params);
   run->slots = run->p.kind != OptimizerKind::sgd ? 2 : run->p.momentum != 0 ? 1 : 0;
-  for (int k = 0; k < run->p.count; k++) run->specs.push_back(call.in[2 + k * (2 + run->slots)]);
+  for (int k = 0; k < run->p.count; k++) run->specs.push_back(call.in[Optimizer::kScalars + k * (2 + run->slots)]);
   return run;
 }
 

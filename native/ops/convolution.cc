@@ -26,6 +26,7 @@ Convolution geometry(const Params& params) {
     c.dilation[i] = static_cast<int>(params.integer(4 * i + 3));
   }
   c.groups = static_cast<int>(params.integer(8));
+  c.tf32 = compute() == Compute::tf32;
   return c;
 }
 Params withOwn(const Params& from, std::initializer_list<double> own) {
@@ -208,16 +209,19 @@ const Op conv2dOp = {.name = "conv2d",
                      .forward = forward,
                      .backward = backward,
                      .saveInputs = save(0, 1),
-                     .saveOutputs = save(0)};
+                     .saveOutputs = save(0),
+                     .casts = Casts::half};
 const Op convolutionDataOp = {.name = "convolutionData",
                               .infer = inferData,
                               .forward = forwardData,
                               .backward = backwardData,
-                              .saveInputs = save(0, 1)};
+                              .saveInputs = save(0, 1),
+                              .casts = Casts::half};
 const Op convolutionWeightsOp = {.name = "convolutionWeights",
                                  .infer = inferWeights,
                                  .forward = forwardWeights,
                                  .backward = backwardWeights,
-                                 .saveInputs = save(0, 1)};
+                                 .saveInputs = save(0, 1),
+                                 .casts = Casts::half};
 
 }  // namespace needletail

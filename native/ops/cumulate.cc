@@ -68,9 +68,14 @@ Tensors backwardScan(const History& h, const Tensors& gradients) {
 
 }  // namespace
 
-const Op cumsumOp = {.name = "cumsum", .infer = infer, .forward = forward<false>, .backward = backwardSum};
-const Op cumprodOp = {
-    .name = "cumprod", .infer = infer, .forward = forward<true>, .backward = backwardProduct, .saveInputs = save(0)};
+const Op cumsumOp = {
+    .name = "cumsum", .infer = infer, .forward = forward<false>, .backward = backwardSum, .casts = Casts::float32};
+const Op cumprodOp = {.name = "cumprod",
+                      .infer = infer,
+                      .forward = forward<true>,
+                      .backward = backwardProduct,
+                      .saveInputs = save(0),
+                      .casts = Casts::float32};
 const Op linearScanOp = {.name = "linearScan",
                          .infer = inferScan,
                          .forward = forwardScan,

@@ -243,9 +243,27 @@ Tensors backwardWhere(const History& h, const Tensors& gradients) {
   return result;
 }
 
+// Rows whose results pass the range or the digits of half precision: those that PyTorch's autocast computes in float32.
+bool needsFloat32(Row row) {
+  switch (row) {
+    case Row::exp:
+    case Row::expm1:
+    case Row::log:
+    case Row::log1p:
+    case Row::log2:
+    case Row::pow:
+    case Row::reciprocal:
+    case Row::rsqrt:
+    case Row::softplus:
+    case Row::tan: return true;
+    default: return false;
+  }
+}
+
 Op makeOp(const RowInfo& info) {
   Op op{info.name, infer, forward};
   op.takesImmediates = true;
+  if (needsFloat32(info.row)) op.casts = Casts::float32;
   if (info.boolean) return op;
   op.backward = backward;
   if (info.operands == 1) {

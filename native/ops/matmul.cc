@@ -13,6 +13,7 @@ Matmul parameters(const Arguments& args) {
   m.transposeB = args.params.flag(1);
   m.epilogue.bias = args.has(2);
   m.epilogue.activation = args.params.flag(2) ? Activation::relu : Activation::none;
+  m.tf32 = compute() == Compute::tf32;
   return m;
 }
 
@@ -77,7 +78,8 @@ const Op matmulOp = {.name = "matmul",
                      .forward = forward,
                      .backward = backward,
                      .saveInputs = save(0, 1),
-                     .saveOutputs = save(0)};
+                     .saveOutputs = save(0),
+                     .casts = Casts::half};
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB) {
   return apply1(matmulOp, {a, b}, {static_cast<double>(transposeA), static_cast<double>(transposeB), 0});

@@ -24,7 +24,7 @@ struct NormGradient {
 // with x) may be empty; `outer`: the axes that scale and offset don't have.
 NormGradient composite(const Tensor& gradient, const Tensor& image, const Tensor& scale, int axes, int outer,
                        double epsilon, const SmallVector<bool, 4>& wanted) {
-  const DType dtype = image.dtype();
+  const DType dtype = image.dtype(), affine = scale ? scale.dtype() : dtype;
   const Tensor g = toFloat32(gradient), x = toFloat32(image);
   int64_t count = 1;
   for (int i = 0; i < x.rank(); i++) {
@@ -40,8 +40,8 @@ NormGradient composite(const Tensor& gradient, const Tensor& image, const Tensor
     const Tensor s = scale ? g * toFloat32(scale) : g;
     result.dx = fromFloat32((s - mean(s) - h * mean(s * h)) * inverse, dtype);
   }
-  if (wanted.size() > 1 && wanted[1]) result.dscale = fromFloat32(sum(g * h, outer, false), dtype);
-  if (wanted.size() > 2 && wanted[2]) result.doffset = fromFloat32(sum(g, outer, false), dtype);
+  if (wanted.size() > 1 && wanted[1]) result.dscale = fromFloat32(sum(g * h, outer, false), affine);
+  if (wanted.size() > 2 && wanted[2]) result.doffset = fromFloat32(sum(g, outer, false), affine);
   return result;
 }
 
@@ -57,6 +57,11 @@ void checkInput(const Arguments& args, int i, const char* what, const Spec& want
   if (!(args.spec(i) == wanted)) args.fail(std::string(what) + " " + wanted.text(), args.spec(i).text());
 }
 
+// Scale and offset are of x's dtype, or of float32 as parameters are in mixed precision.
+DType affineType(const Arguments& args, int i, DType x) {
+  return args.spec(i).dtype == DType::float32 ? DType::float32 : x;
+}
+
 // --- batchNorm, in training: x, scale, offset, running mean, running variance -> y, mean, inverse deviation.
 // The running statistics move in place. Parameters: epsilon, momentum.
 
@@ -67,8 +72,9 @@ int64_t checkBatchNorm(const Arguments& args) {
   if (x.shape.rank() < 2) args.fail("a tensor of rank 2 or more ([..., channels])", x.shape.text());
   checkFloat(args, x);
   const int64_t channels = x.shape.fromEnd(1);
-  checkInput(args, 1, "a scale", {x.dtype, {channels}});
-  checkInput(args, 2, "an offset", {x.dtype, {channels}});
+  const DType dtype = affineType(args, 1, x.dtype);
+  checkInput(args, 1, "a scale", {dtype, {channels}});
+  checkInput(args, 2, "an offset", {dtype, {channels}});
   checkInput(args, 3, "a running mean", {DType::float32, {channels}});
   checkInput(args, 4, "a running variance", {DType::float32, {channels}});
   epsilonParam(args, 0);
@@ -122,7 +128,7 @@ Specs inferTrainGradient(const Arguments& args) {
   if (g.shape.rank() < 2) args.fail("a tensor of rank 2 or more ([..., channels])", g.shape.text());
   const int64_t channels = g.shape.fromEnd(1);
   checkInput(args, 1, "x", g);
-  checkInput(args, 2, "a scale", {g.dtype, {channels}});
+  checkInput(args, 2, "a scale", {affineType(args, 2, g.dtype), {channels}});
   checkInput(args, 3, "a mean", {DType::float32, {channels}});
   checkInput(args, 4, "an inverse deviation", {DType::float32, {channels}});
   return {g, scale, scale};
@@ -141,13 +147,13 @@ void forwardUse(const Arguments& args, Tensors& out) {
   issue(Kernel::batchNorm, write(batchNormParams(args.params, false)), args.in, out);
 }
 Tensors backwardUse(const History& h, const Tensors& gradients) {
-  const DType dtype = h.inSpecs[0].dtype;
+  const DType dtype = h.inSpecs[0].dtype, affine = h.inSpecs[1].dtype;
   const int outer = allButLast(h.inSpecs[0].shape.rank());
   const Tensor g = toFloat32(gradients[0]), inverse = rsqrt(h.in[4] + h.params.real(0));
   Tensors result(5, Tensor());
   if (h.wanted[0]) result[0] = fromFloat32(g * (toFloat32(h.in[1]) * inverse), dtype);
-  if (h.wanted[1]) result[1] = fromFloat32(sum(g * ((toFloat32(h.in[0]) - h.in[3]) * inverse), outer, false), dtype);
-  if (h.wanted[2]) result[2] = fromFloat32(sum(g, outer, false), dtype);
+  if (h.wanted[1]) result[1] = fromFloat32(sum(g * ((toFloat32(h.in[0]) - h.in[3]) * inverse), outer, false), affine);
+  if (h.wanted[2]) result[2] = fromFloat32(sum(g, outer, false), affine);
   return result;
 }
 
@@ -236,21 +242,24 @@ const Op batchNormOp = {.name = "batchNorm",
                         .forward = forwardTrain,
                         .backward = backwardTrain,
                         .saveInputs = save(0, 1),
-                        .saveOutputs = save(1, 2)};
+                        .saveOutputs = save(1, 2),
+                        .casts = Casts::none};
 const Op batchNormGradientOp = {
-    .name = "batchNormGradient", .infer = inferTrainGradient, .forward = forwardTrainGradient};
+    .name = "batchNormGradient", .infer = inferTrainGradient, .forward = forwardTrainGradient, .casts = Casts::none};
 const Op batchNormInferenceOp = {.name = "batchNormInference",
                                  .infer = inferUse,
                                  .forward = forwardUse,
                                  .backward = backwardUse,
-                                 .saveInputs = save(0, 1, 3, 4)};
+                                 .saveInputs = save(0, 1, 3, 4),
+                                 .casts = Casts::none};
 const Op layerNormOp = {.name = "layerNorm",
                         .infer = inferLayer,
                         .forward = forwardLayer,
                         .backward = backwardLayer,
                         .saveInputs = save(0, 1),
-                        .saveOutputs = save(1, 2)};
+                        .saveOutputs = save(1, 2),
+                        .casts = Casts::float32};
 const Op layerNormGradientOp = {
-    .name = "layerNormGradient", .infer = inferLayerGradient, .forward = forwardLayerGradient};
+    .name = "layerNormGradient", .infer = inferLayerGradient, .forward = forwardLayerGradient, .casts = Casts::none};
 
 }  // namespace needletail

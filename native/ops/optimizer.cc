@@ -35,18 +35,18 @@ Specs inferOptimizer(const Arguments& args) {
   checkNumbers(args);
   const auto p = read<Optimizer>(args.params);
   const int slots = slotsOf(p);
-  const size_t count = 2 + static_cast<size_t>(p.count) * (2 + slots);
+  constexpr int kScalars = Optimizer::kScalars;
+  const size_t count = kScalars + static_cast<size_t>(p.count) * (2 + slots);
   if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
   for (const Tensor& t : args.in) {
     if (!t || t.isImmediate()) args.fail("tensors", t ? "a number" : "nothing");
   }
-  for (int i = 0; i < 2; i++) {
-    if (args.spec(i) != Spec{DType::float32, {}}) {
-      args.fail(i == 0 ? "a learning rate float32 []" : "a step float32 []", args.spec(i).text());
-    }
+  for (int i = 0; i < kScalars; i++) {
+    const char* what[] = {"a learning rate float32 []", "a step float32 []", "a factor float32 []"};
+    if (args.spec(i) != Spec{DType::float32, {}}) args.fail(what[i], args.spec(i).text());
   }
   for (int i = 0; i < p.count; i++) {
-    const int first = 2 + i * (2 + slots);
+    const int first = kScalars + i * (2 + slots);
     const Spec& parameter = args.spec(first);
     const std::string which = " for parameter " + std::to_string(i);
     if (!isFloat(parameter.dtype)) {
@@ -65,7 +65,7 @@ Specs inferOptimizer(const Arguments& args) {
   SmallVector<Storage*, 16> written;
   for (int i = 0; i < p.count; i++) {
     for (int j = 0; j < 2 + slots; j++) {
-      if (j != 1) written.push_back(args.in[2 + i * (2 + slots) + j].storage());
+      if (j != 1) written.push_back(args.in[kScalars + i * (2 + slots) + j].storage());
     }
   }
   std::sort(written.begin(), written.end());
@@ -81,10 +81,11 @@ void forwardOptimizer(const Arguments& args, Tensors&) {
   const int each = 2 + slotsOf(p), count = p.count;
   for (int first = 0; first < count; first += kGroup) {
     p.count = std::min(kGroup, count - first);
-    Tensors in{args.in[0], args.in[1]}, out;
-    for (int i = 2 + first * each; i < 2 + (first + p.count) * each; i++) {
-      in.push_back(args.in[i].detached());
-      if ((i - 2) % each != 1) out.push_back(in.back());
+    Tensors in, out;
+    for (int i = 0; i < Optimizer::kScalars; i++) in.push_back(args.in[i]);
+    for (int i = first * each; i < (first + p.count) * each; i++) {
+      in.push_back(args.in[Optimizer::kScalars + i].detached());
+      if (i % each != 1) out.push_back(in.back());
     }
     issue(Kernel::optimizer, write(p), in, out);
     for (Tensor& t : out) t.storage()->version++;
@@ -93,6 +94,7 @@ void forwardOptimizer(const Arguments& args, Tensors&) {
 
 }  // namespace
 
-const Op optimizerOp = {.name = "optimizer", .infer = inferOptimizer, .forward = forwardOptimizer};
+const Op optimizerOp = {
+    .name = "optimizer", .infer = inferOptimizer, .forward = forwardOptimizer, .casts = Casts::none};
 
 }  // namespace needletail

@@ -149,14 +149,18 @@ void forwardArg(const Arguments& args, Tensors& out) {
 
 }  // namespace
 
-const Op sumOp = {
-    .name = "sum", .infer = infer<Reduction::sum>, .forward = forward<Reduction::sum>, .backward = backwardSum};
+const Op sumOp = {.name = "sum",
+                  .infer = infer<Reduction::sum>,
+                  .forward = forward<Reduction::sum>,
+                  .backward = backwardSum,
+                  .casts = Casts::float32};
 const Op meanOp = {.name = "mean", .infer = inferMean, .forward = forwardMean, .backward = backwardMean};
 const Op prodOp = {.name = "prod",
                    .infer = infer<Reduction::product>,
                    .forward = forward<Reduction::product>,
                    .backward = backwardProd,
-                   .saveInputs = save(0)};
+                   .saveInputs = save(0),
+                   .casts = Casts::float32};
 const Op maxOp = {.name = "max",
                   .infer = infer<Reduction::maximum>,
                   .forward = forward<Reduction::maximum>,

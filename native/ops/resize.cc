@@ -52,7 +52,8 @@ Tensors backwardGradient(const History& h, const Tensors& gradients) {
 
 }  // namespace
 
-const Op resizeOp = {.name = "resize", .infer = infer, .forward = forward, .backward = backward};
+const Op resizeOp = {
+    .name = "resize", .infer = infer, .forward = forward, .backward = backward, .casts = Casts::float32};
 const Op resizeGradientOp = {
     .name = "resizeGradient", .infer = infer, .forward = forwardGradient, .backward = backwardGradient};
 

@@ -394,7 +394,8 @@ const Op assignOp = {.name = "assign",
                      .forward = forwardAssign,
                      .alias = {1, 0, 0, 0},
                      .changesAlias = true,
-                     .takesImmediates = true};
+                     .takesImmediates = true,
+                     .casts = Casts::none};
 
 Tensor reshape(const Tensor& t, const Shape& shape) {
   return t.shape() == shape ? t : apply1(reshapeOp, {t}, paramsOf(shape));

@@ -136,22 +136,26 @@ const Op softmaxOp = {.name = "softmax",
                       .infer = inferSoftmax,
                       .forward = forwardSoftmax,
                       .backward = backwardSoftmax,
-                      .saveOutputs = save(0)};
+                      .saveOutputs = save(0),
+                      .casts = Casts::float32};
 
 // What backward uses where no graph is asked for.
 const Op softmaxGradientOp = {
     .name = "softmaxGradient", .infer = inferSoftmaxGradient, .forward = forwardSoftmaxGradient};
 
+// In float32 whatever the logits are, so that they need no cast.
 const Op softmaxCrossEntropyOp = {.name = "softmaxCrossEntropy",
                                   .infer = inferEntropy,
                                   .forward = forwardEntropy,
                                   .backward = backwardEntropy,
-                                  .saveInputs = save(0, 1, 2)};
+                                  .saveInputs = save(0, 1, 2),
+                                  .casts = Casts::none};
 
 const Op softmaxCrossEntropyGradientOp = {.name = "softmaxCrossEntropyGradient",
                                           .infer = inferEntropyGradient,
                                           .forward = forwardEntropyGradient,
                                           .backward = backwardEntropyGradient,
-                                          .saveInputs = save(0, 1, 2, 3)};
+                                          .saveInputs = save(0, 1, 2, 3),
+                                          .casts = Casts::none};
 
 }  // namespace needletail

@@ -38,7 +38,7 @@ describe('needletail train and evaluate', function () {
     deepStrictEqual(config['recipe'], {
       task: 'birds',
       name: 'quick',
-      options: { epochs: 2, batchSize: 96, seed: 1, folders: [], archives: [], test: 15_000 }
+      options: { epochs: 2, batchSize: 96, seed: 1, compute: 'float32', folders: [], archives: [], test: 15_000 }
     })
     const { augment, classWeights, dropLast, epochs, optimizer, seed, batchSize } = config['training'] as typeof config
     deepStrictEqual([config['positive'], config['classes']], ['bird', ['other', 'bird']])

@@ -207,12 +207,7 @@ describe('compile', () => {
     [
       'an unknown precision',
       () => nt.compile(x, { compute: 'float64' as never }),
-      /^Error: compile: expected compute .*'float32', got 'float64'\./
-    ],
-    [
-      'a precision that is not there yet',
-      () => nt.compile(x, { compute: 'bfloat16' as never }),
-      /^Error: compile: expected compute: 'float32', got 'bfloat16'\. Other precisions are not there yet\./
+      /^Error: compile: expected compute of 'float32', 'tf32', 'bfloat16', 'float16', got 'float64'\. Did you mean 'float32'/
     ],
     ['verify that is none', () => nt.compile(x, { verify: 0 }), /^Error: compile: expected verify .*got 0\./]
   ]

@@ -7,6 +7,7 @@
 namespace needletail {
 
 struct OptimizerStep {
+  float factor;  // of the gradients
   float rate;  // SGD: the learning rate; Adam: divided by the first moment's bias correction
   float decay;  // SGD, Adam: added to the gradient; AdamW: what the parameter is multiplied by first
   float momentum;

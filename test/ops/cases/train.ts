@@ -65,7 +65,11 @@ function optimizer(kind: Kind, shapes: number[][], rule: Rule = {}, dtype: DType
           const slots = shapes.map((shape) => Array.from({ length: slotsOf(kind, rule) }, () => nt.zeros(shape)))
           for (let step = 1; step <= steps; step++) {
             const all = shapes.flatMap((_, i) => [parameters[i]!, inputs[2 * i + 1]!, ...slots[i]!])
-            callMany('optimizer', [rate, nt.tensor(step), ...all], parametersOf(kind, shapes.length, rule))
+            callMany(
+              'optimizer',
+              [rate, nt.tensor(step), nt.tensor(1), ...all],
+              parametersOf(kind, shapes.length, rule)
+            )
           }
           return parameters.map((parameter) => parameter.copy())
         }),
@@ -83,6 +87,7 @@ const wrong = (
   what: RegExp,
   inputs = () =>
     [
+      scalar(),
       scalar(),
       scalar(),
       nt.zeros([2]),
@@ -299,10 +304,15 @@ export const train = rows({
     ),
     errors: raw(
       'optimizer',
-      ['a kind that is none', () => [scalar(), scalar()], [3, 0, 0, 0.9, 0.999, 1e-8, 0, 0], /an optimizer, got 3/],
+      [
+        'a kind that is none',
+        () => [scalar(), scalar(), scalar()],
+        [3, 0, 0, 0.9, 0.999, 1e-8, 0, 0],
+        /an optimizer, got 3/
+      ],
       [
         'half a count',
-        () => [scalar(), scalar()],
+        () => [scalar(), scalar(), scalar()],
         [0, 0.5, 0, 0.9, 0.999, 1e-8, 0, 0],
         /a count of parameters, got 0\.5/
       ],
@@ -312,15 +322,16 @@ export const train = rows({
       wrong('adam', { epsilon: -1 }, /an epsilon of at least 0, got -1/),
       wrong('adam', { weightDecay: Infinity }, /a weight decay of at least 0, got inf/),
       wrong('sgd', { nesterov: true }, /a momentum above 0 with nesterov, got 0/),
-      wrong('sgd', {}, /4 tensors, got 3/, () => [scalar(), scalar(), nt.zeros([2])]),
+      wrong('sgd', {}, /5 tensors, got 4/, () => [scalar(), scalar(), scalar(), nt.zeros([2])]),
       [
         'an input that is nothing',
-        () => [scalar(), scalar(), nt.zeros([2]), undefined],
+        () => [scalar(), scalar(), scalar(), nt.zeros([2]), undefined],
         parametersOf('sgd', 1, {}),
         /tensors, got nothing/
       ],
       wrong('sgd', {}, /a learning rate float32 \[\], got float32 \[1\]/, () => [
         nt.zeros([1]),
+        scalar(),
         scalar(),
         nt.zeros([2]),
         nt.zeros([2])
@@ -328,10 +339,19 @@ export const train = rows({
       wrong('sgd', {}, /a step float32 \[\], got int32 \[\]/, () => [
         scalar(),
         nt.zeros([], { dtype: 'int32' }),
+        scalar(),
+        nt.zeros([2]),
+        nt.zeros([2])
+      ]),
+      wrong('sgd', {}, /a factor float32 \[\], got float32 \[1\]/, () => [
+        scalar(),
+        scalar(),
+        nt.zeros([1]),
         nt.zeros([2]),
         nt.zeros([2])
       ]),
       wrong('sgd', {}, /got int32 \[2\]/, () => [
+        scalar(),
         scalar(),
         scalar(),
         nt.zeros([2], { dtype: 'int32' }),
@@ -340,10 +360,12 @@ export const train = rows({
       wrong('sgd', {}, /a gradient float32 \[2\] for parameter 0, got float32 \[3\]/, () => [
         scalar(),
         scalar(),
+        scalar(),
         nt.zeros([2]),
         nt.zeros([3])
       ]),
       wrong('sgd', { momentum: 0.9 }, /a state float32 \[2\] for parameter 0, got float32 \[1\]/, () => [
+        scalar(),
         scalar(),
         scalar(),
         nt.zeros([2]),
@@ -354,7 +376,7 @@ export const train = rows({
         'one memory twice',
         () => {
           const p = nt.zeros([2])
-          return [scalar(), scalar(), p, nt.zeros([2]), p.reshape([2]), nt.zeros([2])]
+          return [scalar(), scalar(), scalar(), p, nt.zeros([2]), p.reshape([2]), nt.zeros([2])]
         },
         parametersOf('sgd', 2, {}),
         /parameters of their own memory, got the same memory twice/
