@@ -1,9 +1,8 @@
-// matmul without a library: tiles of both matrices in shared memory, sums in float32. matmul_cublas.cc takes the shapes
-// that it knows; this takes the rest.
+// matmul without a library: tiles of both matrices in shared memory, sums in float32.
+#include "cuda/matmul.h"
+
 #include "cuda/divide.h"
 #include "cuda/epilogue.h"
-#include "cuda/kernels.h"
-#include "cuda/strided.h"
 #include "cuda/tile.h"
 
 namespace needletail::cuda {
@@ -44,46 +43,39 @@ struct MatmulBody {
 };
 
 struct MatmulRun final : Prepared {
-  Matmul params;
-  DType dtype;
-  int64_t m, n, k, count;  // count: of batches
-  Walk<2> batches;
+  MatmulShape s;
+  explicit MatmulRun(const MatmulShape& shape) : s(shape) {}
 
   void run(Stream& stream, void* const* buffers) override {
-    if (params.transposeA)
-      params.transposeB ? with<false, true>(stream, buffers) : with<false, false>(stream, buffers);
+    if (s.params.transposeA)
+      s.params.transposeB ? with<false, true>(stream, buffers) : with<false, false>(stream, buffers);
     else
-      params.transposeB ? with<true, true>(stream, buffers) : with<true, false>(stream, buffers);
+      s.params.transposeB ? with<true, true>(stream, buffers) : with<true, false>(stream, buffers);
   }
   template <bool AlongA, bool AlongB>
   void with(Stream& stream, void* const* buffers) const {
-    const int64_t down = tiles(m), across = tiles(n);
-    blocks(stream, count * down * across,
-           MatmulBody<AlongA, AlongB>{dtype, m, n, k, Divider(across), Divider(down), batches, buffers[0], buffers[1],
-                                      Finish(dtype, params.epilogue, buffers)});
+    const int64_t down = tiles(s.m), across = tiles(s.n);
+    blocks(stream, s.count * down * across,
+           MatmulBody<AlongA, AlongB>{s.dtype, s.m, s.n, s.k, Divider(across), Divider(down), s.batches, buffers[0],
+                                      buffers[1], Finish(s.dtype, s.params.epilogue, buffers)});
+  }
+};
+
+struct ActivateBody {
+  Activation activation;
+  DType dtype;
+  void* data;
+  NT_INLINE void operator()(int64_t i) const {
+    store<float>(data, dtype, i, activated(activation, load<float>(data, dtype, i)));
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
-  if (!isFloat(call.out[0].dtype)) return nullptr;
-  const Shape &a = call.in[0].shape, &b = call.in[1].shape, &out = call.out[0].shape;
-  auto run = std::make_unique<MatmulRun>();
-  run->params = read<Matmul>(call.params);
-  run->dtype = call.out[0].dtype;
-  run->m = out.fromEnd(2);
-  run->n = out.fromEnd(1);
-  run->k = a.fromEnd(run->params.transposeA ? 2 : 1);
-  run->count = out.product(0, out.rank() - 2);
-  // An operand's batch axis of size 1 is broadcast.
-  for (int axis = out.rank(); axis > 2; axis--) {
-    auto stride = [&](const Shape& s) {
-      return s.fromEnd(axis) == 1 ? 0 : s.product(std::max(0, s.rank() - axis + 1), s.rank());
-    };
-    run->batches.axis(out.fromEnd(axis), {stride(a), stride(b)});
-  }
-  return run;
+std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape) { return std::make_unique<MatmulRun>(shape); }
+
+void activate(Stream& stream, Activation activation, DType dtype, void* data, int64_t n) {
+  each(stream, n, ActivateBody{activation, dtype, data});
 }
 
 }  // namespace needletail::cuda

@@ -1,0 +1,15 @@
+// Chooses how a matmul is computed.
+#include "cuda/matmul.h"
+
+#include "cuda/kernels.h"
+
+namespace needletail::cuda {
+
+std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
+  if (!isFloat(call.out[0].dtype)) return nullptr;
+  const MatmulShape shape(call);
+  if (auto prepared = matmulByCublasLt(shape)) return prepared;
+  return matmulByKernels(shape);
+}
+
+}  // namespace needletail::cuda

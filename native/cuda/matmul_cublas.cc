@@ -1,0 +1,185 @@
+// matmul through cuBLASLt.
+#include <cublasLt.h>
+#include <dlfcn.h>
+
+#include <map>
+#include <mutex>
+
+#include "cuda/libraries.h"
+#include "cuda/matmul.h"
+#include "cuda/runtime.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+constexpr uint64_t kMostWorkspace = 32 << 20;  // what NVIDIA advises for Hopper
+constexpr float kOne = 1, kZero = 0;
+
+// The functions of the library that was opened at run time, under the names of its header.
+struct Api {
+#define NT_CUBLASLT(F)                                                                                              \
+  F(cublasLtCreate)                                                                                                 \
+  F(cublasLtGetStatusString) F(cublasLtMatmul) F(cublasLtMatmulDescInit_internal) F(cublasLtMatmulDescSetAttribute) \
+      F(cublasLtMatrixLayoutInit_internal) F(cublasLtMatrixLayoutSetAttribute)                                      \
+          F(cublasLtMatmulPreferenceInit_internal) F(cublasLtMatmulPreferenceSetAttribute)                          \
+              F(cublasLtMatmulAlgoGetHeuristic)
+#define F(name) decltype(&::name) name;
+  NT_CUBLASLT(F)
+#undef F
+  Api() {
+    void* opened = library(Library::cublasLt);
+    auto find = [&](auto& function, const char* name) {
+      function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(opened, name));
+      if (!function)
+        throw Error(std::string("cuBLASLt: expected the function ") + name + ", found none. Update cuBLAS.");
+    };
+#define F(name) find(name, #name);
+    NT_CUBLASLT(F)
+#undef F
+  }
+  static const Api& get() {
+    static const Api api;
+    return api;
+  }
+};
+
+void check(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw Error(std::string("cuBLASLt: ") + what + ": " + Api::get().cublasLtGetStatusString(status), Fault::device);
+}
+
+// One for each device, for ever. Threads may share it.
+cublasLtHandle_t handle() {
+  static std::mutex mutex;
+  static std::map<int, cublasLtHandle_t> made;
+  std::lock_guard lock(mutex);
+  cublasLtHandle_t& own = made[currentOrdinal()];
+  if (!own) check(Api::get().cublasLtCreate(&own), "create");
+  return own;
+}
+
+cudaDataType_t typeOf(DType dtype) {
+  switch (dtype) {
+    case DType::bfloat16: return CUDA_R_16BF;
+    case DType::float16: return CUDA_R_16F;
+    default: return CUDA_R_32F;
+  }
+}
+
+// cuBLASLt thinks in columns: to it a matrix stored by rows is its own transpose, and out = a b is out' = b' a'. So b
+// comes first, and the bias, which it adds along the columns of out', runs along n. (With its layouts by rows there is
+// no bias.)
+struct CublasMatmul final : Prepared {
+  MatmulShape s;
+  cublasLtHandle_t handle;
+  cublasLtMatmulDescOpaque_t product;
+  cublasLtMatrixLayoutOpaque_t a, b, out;
+  cublasLtMatmulAlgo_t algorithm;
+  int64_t inner = 1;  // batches of one call; the outer axes are walked here
+
+  explicit CublasMatmul(const MatmulShape& shape) : s(shape), handle(cuda::handle()) {}
+
+  // False: there is no algorithm.
+  bool find() {
+    const Api& api = Api::get();
+    const bool tf32 = s.dtype == DType::float32 && s.params.tf32;
+    check(api.cublasLtMatmulDescInit_internal(&product, sizeof product,
+                                              tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+          "describe");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, s.params.transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, s.params.transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue());
+
+    const int last = s.batches.rank - 1;
+    if (last >= 0) inner = s.batches.size[last];
+    auto stride = [&](int operand) { return last < 0 ? 0 : s.batches.stride[operand][last]; };
+    lay(a, s.params.transposeA ? s.m : s.k, s.params.transposeA ? s.k : s.m, stride(0));
+    lay(b, s.params.transposeB ? s.k : s.n, s.params.transposeB ? s.n : s.k, stride(1));
+    lay(out, s.n, s.m, s.m * s.n);
+
+    cublasLtMatmulPreferenceOpaque_t preference;
+    check(api.cublasLtMatmulPreferenceInit_internal(&preference, sizeof preference), "prefer");
+    auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+      check(api.cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value), "prefer");
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspace);
+    // Tensors begin at multiples of 256 bytes; the matrices of batches that are walked here, where they happen to.
+    if (s.count > inner) {
+      const uint32_t alignment = static_cast<uint32_t>(size(s.dtype));
+      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment);
+      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment);
+      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
+      prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
+    }
+    cublasLtMatmulHeuristicResult_t found{};
+    int count = 0;
+    const cublasStatus_t status =
+        api.cublasLtMatmulAlgoGetHeuristic(handle, &product, &b, &a, &out, &out, &preference, 1, &found, &count);
+    if (status != CUBLAS_STATUS_SUCCESS || count == 0 || found.state != CUBLAS_STATUS_SUCCESS) return false;
+    algorithm = found.algo;
+    workspace = found.workspaceSize;
+    return true;
+  }
+
+  void run(Stream& stream, void* const* buffers) override {
+    const Epilogue& e = s.params.epilogue;
+    // A copy: other threads may run the same call with other buffers.
+    cublasLtMatmulDescOpaque_t with = product;
+    if (e.bias) {
+      const void* bias = buffers[2];
+      check(Api::get().cublasLtMatmulDescSetAttribute(&with, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias),
+            "describe");
+    }
+    void* result = buffers[e.outputAt()];
+    void* residual = e.residual ? buffers[e.outputAt() - 1] : result;
+    for (int64_t batch = 0; batch < s.count; batch += inner) {
+      int64_t at[2] = {0, 0};
+      s.batches.find(batch, at);
+      const int64_t to = batch * s.m * s.n;
+      check(Api::get().cublasLtMatmul(handle, &with, &kOne, place(buffers[1], at[1]), &b, place(buffers[0], at[0]), &a,
+                                      e.residual ? &kOne : &kZero, place(residual, to), &out, place(result, to), &out,
+                                      &algorithm, stream.workspace, workspace, streamOf(stream)),
+            "matmul");
+    }
+    if (e.activation == Activation::gelu) activate(stream, e.activation, s.dtype, result, s.count * s.m * s.n);
+  }
+
+ private:
+  // cuBLASLt's GELU is the approximation with tanh, ours is exact: it follows as a kernel of its own.
+  cublasLtEpilogue_t epilogue() const {
+    const bool relu = s.params.epilogue.activation == Activation::relu;
+    if (s.params.epilogue.bias) return relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
+    return relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT;
+  }
+  template <class Value>
+  void set(cublasLtMatmulDescAttributes_t attribute, Value value) {
+    check(Api::get().cublasLtMatmulDescSetAttribute(&product, attribute, &value, sizeof value), "describe");
+  }
+  // A matrix whose columns, as cuBLASLt sees it, are `rows` long.
+  void lay(cublasLtMatrixLayoutOpaque_t& layout, int64_t rows, int64_t columns, int64_t stride) {
+    const Api& api = Api::get();
+    check(api.cublasLtMatrixLayoutInit_internal(&layout, sizeof layout, typeOf(s.dtype), rows, columns, rows), "lay");
+    if (inner == 1) return;
+    const int32_t batches = static_cast<int32_t>(inner);
+    check(api.cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batches, sizeof batches),
+          "lay");
+    check(api.cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                               sizeof stride),
+          "lay");
+  }
+  void* place(void* data, int64_t element) const {
+    return static_cast<char*>(data) + element * static_cast<int64_t>(size(s.dtype));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape& s) {
+  // Of a described GPU cuBLASLt can't say what it would do there.
+  if (described() || s.m == 0 || s.n == 0 || s.k == 0 || s.count == 0 || s.count > INT32_MAX) return nullptr;
+  auto prepared = std::make_unique<CublasMatmul>(s);
+  return prepared->find() ? std::move(prepared) : nullptr;
+}
+
+}  // namespace needletail::cuda
