@@ -18,7 +18,7 @@ describe('needletail train and evaluate', function () {
 
   before(async () => {
     writeSmallCifar(path('cache'))
-    trained = await inFolder('train', 'birds', '--recipe', 'quick', '--epochs', '2')
+    trained = await inFolder('train', 'birds', '--recipe', 'quick', '--epochs', '2', '--compute', 'tf32')
   })
 
   it('trains, and ends with the figures; what is for who waits goes to stderr', () => {
@@ -38,12 +38,14 @@ describe('needletail train and evaluate', function () {
     deepStrictEqual(config['recipe'], {
       task: 'birds',
       name: 'quick',
-      options: { epochs: 2, batchSize: 96, seed: 1, compute: 'float32', folders: [], archives: [], test: 15_000 }
+      options: { epochs: 2, batchSize: 96, seed: 1, compute: 'tf32', folders: [], archives: [], test: 15_000 }
     })
-    const { augment, classWeights, dropLast, epochs, optimizer, seed, batchSize } = config['training'] as typeof config
+    const { augment, classWeights, dropLast, epochs, optimizer, seed, batchSize, compute } = config[
+      'training'
+    ] as typeof config
     deepStrictEqual([config['positive'], config['classes']], ['bird', ['other', 'bird']])
     deepStrictEqual({ ...augment }, { flip: 'horizontal', shift: 3, fill: 'black' })
-    deepStrictEqual([classWeights, dropLast, epochs, seed, batchSize], [[1, 2], true, 2, 1, 96])
+    deepStrictEqual([classWeights, dropLast, epochs, seed, batchSize, compute], [[1, 2], true, 2, 1, 96, 'tf32'])
     deepStrictEqual(
       [optimizer.kind, optimizer.learningRate.kind, optimizer.learningRate.rate],
       ['Adam', 'cosine', 0.001]
@@ -146,7 +148,9 @@ describe('needletail train and evaluate', function () {
         /'--epochs <n>' argument '1\.5' is invalid\. Expected a whole number from 1/
       ],
       [['train', 'birds', '--seed', '-1'], 2, /'--seed <n>' argument '-1' is invalid/],
+      [['train', 'birds', '--compute', 'bfloat'], 2, /Allowed choices are float32, tf32, bfloat16, float16\./],
       [['train', '--resume', 'runs/birds-001', '--batch-size', '9'], 2, /takes no --batch-size/],
+      [['train', '--resume', 'runs/birds-001', '--compute', 'tf32'], 2, /takes no --compute/],
       [['train', '--resume', 'nowhere'], 1, /train: expected a run folder with config\.json at 'nowhere'/],
       [
         ['train', '--resume', other],

@@ -1,6 +1,7 @@
 // What is asked of every case of the table.
 import * as nt from '../../lib/index.js'
 import type { DType } from '../../lib/index.js'
+import { asAsked } from '../support/precision.js'
 import { every, type AnyTensor, type Case, type ErrorCase, type OpCases } from './case.js'
 import { golden, type Values } from './golden.js'
 import { difference } from './tolerance.js'
@@ -176,6 +177,38 @@ export function compiledEqualsEager(_op: string, row: Case) {
   }
 }
 
+// What a product's rounded inputs do to results and gradients, in parts of the largest.
+const mixed = { bfloat16: 2 ** -6, float16: 2 ** -9 }
+
+/** In mixed precision, results and gradients are near PyTorch's exact ones, and gradients of float32 inputs are float32. */
+export function isNearInMixedPrecision(op: string, row: Case) {
+  if (!row.inputs.every(({ dtype }) => dtype === 'float32' || !isFloat(dtype))) return
+  const { outputs, gradients } = golden(op, row)
+  const near = (what: string, got: AnyTensor, { values }: Values, allowed: number) => {
+    const wanted = Array.from(values)
+    const largest = wanted.reduce((most, x) => Math.max(most, Number.isFinite(x) ? Math.abs(x) : 0), 0)
+    const wrong = read(got).findIndex((x, i) => {
+      const exact = wanted[i]!
+      return !Object.is(x, exact) && x !== exact && !(Math.abs(x - exact) <= allowed * row.tolerance * largest)
+    })
+    if (wrong >= 0) throw new Error(`${what}, element ${wrong}: ${wanted[wrong]} wanted, got ${read(got)[wrong]}`)
+  }
+  for (const [half, allowed] of Object.entries(mixed) as [keyof typeof mixed, number][]) {
+    asAsked(() =>
+      nt.withCompute(half, () => {
+        several(row.run(...inputsOf(row))).forEach((y, i) => near(`${half} result ${i}`, y, outputs[i]!, allowed))
+        if (row.gradients.length === 0) return
+        const got = gradientsOf(row, inputsOf(row), row.gradients)
+        for (const [k, i] of row.gradients.entries()) {
+          if (got[k]!.dtype !== 'float32')
+            throw new Error(`${half} gradient ${i}: float32 wanted, got ${got[k]!.dtype}`)
+          near(`${half} gradient ${i}`, got[k]!, gradients[i]!, allowed)
+        }
+      })
+    )
+  }
+}
+
 /** The dtypes that an op takes in place of float32 although no case has them. */
 export function untestedDTypes({ cases }: OpCases): DType[] {
   const sample = cases.find(({ inputs }) =>
@@ -217,7 +250,8 @@ export const checks: Record<string, (op: string, row: Case) => void> = {
   "PyTorch's results and gradients": matchesPyTorch,
   'gradients are slopes': matchesDifferences,
   'gradients of gradients are slopes': secondMatchesDifferences,
-  'compiled equals eager': compiledEqualsEager
+  'compiled equals eager': compiledEqualsEager,
+  'mixed precision is near': isNearInMixedPrecision
 }
 
 /** All checks of an op, by title. */

@@ -5,18 +5,14 @@ import { join } from 'node:path'
 import * as nt from '../../lib/index.js'
 import { fit, type Compute, type FitOptions } from '../../lib/index.js'
 import { run } from '../support/child.js'
+import { computeAsAsked } from '../support/precision.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { base, network, squares } from './support.js'
 
 describe('fit in other precisions', () => {
   const file = temporaryFolder()
   const [train, test] = [squares(120, 1), squares(60, 100)]
-  const slow = process.env['NEEDLETAIL_SLOW_COMPUTE']
-  before(() => void (process.env['NEEDLETAIL_SLOW_COMPUTE'] = '1'))
-  after(() => {
-    if (slow === undefined) delete process.env['NEEDLETAIL_SLOW_COMPUTE']
-    else process.env['NEEDLETAIL_SLOW_COMPUTE'] = slow
-  })
+  computeAsAsked()
   const read = (folder: string) => {
     const [checkpoint, best] = ['last', 'best'].map((name) =>
       readFileSync(join(folder, `checkpoints/${name}.safetensors`))

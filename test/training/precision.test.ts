@@ -1,9 +1,10 @@
 // Mixed precision: what each op computes in, PyTorch's autocast, trainings beside float32, loss scaling.
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
-import { losses, nn, optim, type Compute, type Tensor } from '../../lib/index.js'
+import { losses, metrics, nn, optim, type Compute, type Tensor } from '../../lib/index.js'
 import { native } from '../../lib/native.js'
-import { floats, golden, numbers } from './support.js'
+import { computeAsAsked } from '../support/precision.js'
+import { floats, golden, hash, numbers } from './support.js'
 
 type AnyTensor = Tensor<any>
 const halves = ['bfloat16', 'float16'] as const
@@ -200,7 +201,7 @@ function trained(compute: Compute, compiled: boolean, optimizer: optim.Optimizer
 
 for (const device of ['cpu', 'emulated'] as const) {
   describe(`precision on ${device}`, () => {
-    const slow = process.env['NEEDLETAIL_SLOW_COMPUTE']
+    computeAsAsked()
     before(function () {
       try {
         native.device(device)
@@ -208,15 +209,10 @@ for (const device of ['cpu', 'emulated'] as const) {
         console.log(`  left out: ${(error as Error).message}`)
         this.skip()
       }
-      process.env['NEEDLETAIL_SLOW_COMPUTE'] = '1'
       weights = nt.ones([4, 3, 3, 3])
       bias = nt.ones([4])
     })
-    after(() => {
-      native.device('cpu')
-      if (slow === undefined) delete process.env['NEEDLETAIL_SLOW_COMPUTE']
-      else process.env['NEEDLETAIL_SLOW_COMPUTE'] = slow
-    })
+    after(() => void native.device('cpu'))
 
     for (const half of halves) {
       for (const [wanted, table] of Object.entries(results)) {
@@ -245,6 +241,22 @@ for (const device of ['cpu', 'emulated'] as const) {
       assert.equal(nt.conv2d(x, weights).dtype, 'float32')
     })
 
+    it('tf32 is asked of all products of a step, forwards and backwards', () => {
+      const step = (x: Tensor, w: Tensor, v: Tensor) => {
+        const [a, b] = [nt.requireGradient(w.detach()), nt.requireGradient(v.detach())]
+        const y = nt.matmul(nt.conv2d(nt.conv2d(x, a, { padding: 1 }), a, { padding: 1 }).flatten(1), b)
+        return nt.backward(y.sum(), [a, b])
+      }
+      for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
+        const f = nt.compile(step, { compute })
+        for (let i = 0; i < 2; i++) f(numbers(1, images), numbers(2, [3, 3, 3, 3]), numbers(3, [108, 5]))
+        const asked = [...String(f.programs[0]).matchAll(/\.(?:convolution\w*|matmul)\(.*, (\d)\)/g)].map(
+          ([, flag]) => flag
+        )
+        assert.deepEqual(asked, Array(8).fill(compute === 'tf32' ? '1' : '0'))
+      }
+    })
+
     const stored = golden<Record<string, { dtype: string; result: string; gradients: string[] }>>('precision')
     for (const [name, [shapes, f]] of Object.entries(cases)) {
       it(`bfloat16: ${name} is PyTorch's, forwards and backwards`, () => {
@@ -271,6 +283,32 @@ for (const device of ['cpu', 'emulated'] as const) {
             all
           )
         }
+      })
+    }
+
+    for (const half of halves) {
+      it(`${half}: metrics take what a network gives`, async () => {
+        const classes = ['a', 'b', 'c']
+        const y = nt.tensor(Int32Array.from({ length: 40 }, (_, i) => hash(7, i) % 3))
+        const figures = async (scores: AnyTensor): Promise<number[]> => {
+          const [accuracy, confusion] = [new metrics.Accuracy({ topK: 2 }), new metrics.Confusion(classes)]
+          const [curves, all, mean] = [new metrics.Scores(), new metrics.ClassScores(classes), new metrics.Mean()]
+          accuracy.update(scores, y)
+          confusion.update(scores.argmax(1), y)
+          curves.update(scores.get(null, 1), y.equal(1))
+          all.update(scores, y)
+          mean.update(scores)
+          return [
+            await accuracy.value(),
+            await confusion.accuracy(),
+            await curves.averagePrecision(),
+            await (await all.of('a')).rocAuc(),
+            await mean.value()
+          ]
+        }
+        const scores = nt.withCompute(half, () => nt.matmul(numbers(1, [40, 5]), numbers(2, [5, 3])))
+        assert.equal(scores.dtype, half)
+        assert.deepEqual(await figures(scores), await figures(scores.astype('float32')))
       })
     }
 
@@ -442,6 +480,8 @@ for (const device of ['cpu', 'emulated'] as const) {
 }
 
 describe('withCompute', () => {
+  computeAsAsked()
+
   const mistakes: [string, () => unknown, RegExp][] = [
     [
       'an unknown word',
@@ -461,19 +501,14 @@ describe('withCompute', () => {
     const seen: string[] = []
     const x = numbers(1, [4, 4])
     const f = nt.compile((x: Tensor) => nt.matmul(x, x))
-    process.env['NEEDLETAIL_SLOW_COMPUTE'] = '1'
-    try {
-      for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 3; i++) {
+      seen.push(f(x).dtype)
+      nt.withCompute('float16', () => {
         seen.push(f(x).dtype)
-        nt.withCompute('float16', () => {
-          seen.push(f(x).dtype)
-          nt.withCompute('float32', () => seen.push(f(x).dtype))
-          seen.push(f(x).dtype)
-        })
-        assert.throws(() => nt.withCompute('bfloat16', () => { throw new Error('mine') }), /mine/) // prettier-ignore
-      }
-    } finally {
-      delete process.env['NEEDLETAIL_SLOW_COMPUTE']
+        nt.withCompute('float32', () => seen.push(f(x).dtype))
+        seen.push(f(x).dtype)
+      })
+      assert.throws(() => nt.withCompute('bfloat16', () => { throw new Error('mine') }), /mine/) // prettier-ignore
     }
     assert.deepEqual(seen, Array(3).fill(['float32', 'float16', 'float32', 'float16']).flat())
     assert.equal(f.programs.length, 2)

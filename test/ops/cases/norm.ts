@@ -20,21 +20,22 @@ const named = (name: string, row: Case): Case => ({ ...row, name })
 const channelsOf = (shape: number[]) => shape.at(-1)!
 const positive: [number, number] = [0.5, 2]
 
-/** x, scale, offset, running mean, running variance. */
-const inputsOf = (shape: number[], dtype: DType): Input[] => {
+/** x, scale, offset, running mean, running variance; scale and offset may be float32 where x isn't. */
+const inputsOf = (shape: number[], dtype: DType, affine = dtype): Input[] => {
   const c = [channelsOf(shape)]
-  return [input(shape, dtype), input(c, dtype, positive), input(c, dtype), input(c), input(c, 'float32', positive)]
+  return [input(shape, dtype), input(c, affine, positive), input(c, affine), input(c), input(c, 'float32', positive)]
 }
+const both = (dtype: DType, affine: DType) => (affine === dtype ? dtype : `${dtype} with ${affine}`)
 type Run = (x: AnyTensor, options: nt.BatchNormOptions) => AnyTensor
 const options = (scale: AnyTensor, offset: AnyTensor, mean: AnyTensor, variance: AnyTensor) =>
   nt.noGrad(() => ({ scale, offset, runningMean: mean.copy(), runningVariance: variance.copy() }))
 const batchNorm: Run = nt.batchNorm
 
-function training(shape: number[], dtype: DType = 'float32', epsilon = 1e-5): Case {
+function training(shape: number[], dtype: DType = 'float32', epsilon = 1e-5, affine = dtype): Case {
   return named(
-    `${dtype} [${shape.join(', ')}] epsilon ${epsilon}`,
+    `${both(dtype, affine)} [${shape.join(', ')}] epsilon ${epsilon}`,
     test(
-      inputsOf(shape, dtype),
+      inputsOf(shape, dtype, affine),
       (x, s, o, m, v) => batchNorm(x, { ...options(s, o, m, v), training: true, epsilon }),
       `batch_norm(a, b, c, d, e, True, 0.1, ${epsilon})[0]`,
       { gradients: [0, 1, 2], tolerance: 8 }
@@ -55,24 +56,24 @@ const statistics = (shape: number[], momentum: number, dtype: DType = 'float32')
       { gradients: [], tolerance: 8 }
     )
   )
-const use = (shape: number[], dtype: DType = 'float32', epsilon = 1e-5) =>
+const use = (shape: number[], dtype: DType = 'float32', epsilon = 1e-5, affine = dtype) =>
   named(
-    `${dtype} [${shape.join(', ')}] epsilon ${epsilon}`,
+    `${both(dtype, affine)} [${shape.join(', ')}] epsilon ${epsilon}`,
     test(
-      inputsOf(shape, dtype),
+      inputsOf(shape, dtype, affine),
       (x, s, o, m, v) => batchNorm(x, { scale: s, offset: o, runningMean: m, runningVariance: v, epsilon }),
       `batch_norm(a, b, c, d, e, False, 0.1, ${epsilon})[0]`,
       { gradients: [0, 1, 2], tolerance: 8 }
     )
   )
 /** gradient, x, scale, mean, inverse deviation. */
-const batchGradient = (shape: number[], dtype: DType = 'float32') =>
+const batchGradient = (shape: number[], dtype: DType = 'float32', affine = dtype) =>
   named(
-    `${dtype} [${shape.join(', ')}]`,
+    `${both(dtype, affine)} [${shape.join(', ')}]`,
     test(
       [
         input(shape, dtype),
-        ...inputsOf(shape, dtype).slice(0, 2),
+        ...inputsOf(shape, dtype, affine).slice(0, 2),
         input([channelsOf(shape)]),
         input([channelsOf(shape)], 'float32', positive)
       ],
@@ -166,7 +167,13 @@ export const norms = rows({
       training([4, 3], 'float32', 0.1),
       training([40, 70]),
       training([0, 3]),
-      floats.slice(1).map((dtype) => [training([6, 3], dtype, 0.01), training([2, 3, 3, 2], dtype, 0.01)]),
+      floats
+        .slice(1)
+        .map((dtype) => [
+          training([6, 3], dtype, 0.01),
+          training([2, 3, 3, 2], dtype, 0.01),
+          training([2, 3, 3, 17], dtype, 0.01, 'float32')
+        ]),
       statistics([5, 3], 0.1),
       statistics([2, 3, 4, 3], 1),
       statistics([2, 3, 4, 3], 0),
@@ -207,7 +214,9 @@ export const norms = rows({
       use([2, 3, 1]),
       use([0, 3]),
       use([3, 2], 'float32', 0.5),
-      floats.slice(1).map((dtype) => [use([5, 3], dtype), use([2, 2, 2, 3], dtype)])
+      floats
+        .slice(1)
+        .map((dtype) => [use([5, 3], dtype), use([2, 2, 2, 3], dtype), use([2, 2, 2, 17], dtype, 1e-5, 'float32')])
     ),
     errors: batchErrors('batchNormInference')
   },
@@ -219,7 +228,7 @@ export const norms = rows({
       batchGradient([2, 1, 1, 2]),
       batchGradient([40, 70]),
       batchGradient([0, 3]),
-      floats.slice(1).map((dtype) => batchGradient([5, 3], dtype))
+      floats.slice(1).map((dtype) => [batchGradient([5, 3], dtype), batchGradient([2, 3, 17], dtype, 'float32')])
     ),
     errors: [
       ...raw(
