@@ -19,10 +19,10 @@ Device::Device(Backend& backend)
                                : std::make_unique<ThreadQueue>(backend)),
       queue(*ownQueue_) {}
 
-Prepared& Device::prepare(const Call& call, const char* op) {
+Prepared* Device::find(const Call& call) {
   std::lock_guard lock(mutex_);
   auto found = cache_.find(call);
-  if (found != cache_.end()) return *found->second;
+  if (found != cache_.end()) return found->second.get();
   if (cache_.size() >= kCacheLimit) {
     queue.wait();  // commands in the queue point at prepared calls
     std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
@@ -30,12 +30,15 @@ Prepared& Device::prepare(const Call& call, const char* op) {
   backend.enter();
   auto make = backend.prepare[static_cast<int>(call.kernel)];
   std::unique_ptr<Prepared> prepared = make ? make(call) : nullptr;
-  if (!prepared) {
-    throw Error(std::string(op) + ": not implemented on " + backend.name + " for " +
-                (call.in.empty() ? name(call.out[0].dtype) : name(call.in[0].dtype)));
-  }
+  if (!prepared) return nullptr;
   preparedCount_++;
-  return *(cache_[call] = std::move(prepared));
+  return (cache_[call] = std::move(prepared)).get();
+}
+
+Prepared& Device::prepare(const Call& call, const char* op) {
+  if (Prepared* found = find(call)) return *found;
+  throw Error(std::string(op) + ": not implemented on " + backend.name + " for " +
+              (call.in.empty() ? name(call.out[0].dtype) : name(call.in[0].dtype)));
 }
 
 void Device::forgetPrepared() {

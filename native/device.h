@@ -26,6 +26,8 @@ class Device {
 
   // The prepared form of a call, from the cache or made now. `op` names the caller in errors.
   Prepared& prepare(const Call& call, const char* op);
+  // The same; null where the device has no kernel for it.
+  Prepared* find(const Call& call);
   void forgetPrepared();  // those that no program holds
   uint64_t preparedCount() const { return preparedCount_; }
   // Memory, where need be after freeing dead tensors, draining and trimming. Throws Error of Fault::memory.

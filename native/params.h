@@ -115,15 +115,17 @@ struct CrossEntropy {
   }
 };
 
-enum class Activation { none, relu, gelu };
+// reluGradient: times the gradient of a ReLU (1 where its values are positive, else 0), whose values are one more
+// input.
+enum class Activation { none, relu, gelu, reluGradient };
 // What a convolution or matmul does to its sums before writing them: + bias, + residual, activation. These inputs
-// follow its two operands in this order: bias, of the result's channels; residual, of the result's shape. Both have the
-// result's dtype.
+// follow its two operands in this order: bias, of the result's channels; residual, and the values of a reluGradient, of
+// the result's shape. All have the result's dtype.
 struct Epilogue {
   bool bias = false, residual = false;
   Activation activation = Activation::none;
   // Where the result stands among the buffers of the call.
-  int outputAt() const { return 2 + bias + residual; }
+  int outputAt() const { return 2 + bias + residual + (activation == Activation::reluGradient); }
   template <class F>
   void fields(F f) {
     f(bias), f(residual), f(activation);
@@ -143,7 +145,8 @@ struct Matmul {
 };
 
 // convolution: in: x [n, h, w, c], weights [o, kh, kw, c / groups], (bias [o]), (residual); out: y.
-// convolutionData: in: gradient, weights; out: dx. convolutionWeights: in: gradient, x; out: dw, (db if epilogue.bias).
+// convolutionData: in: gradient, weights; out: dx.
+// convolutionWeights: in: gradient, x; out: dw, (db if epilogue.bias).
 struct Convolution {
   int stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0}, dilation[2] = {1, 1};
   int groups = 1;
@@ -157,16 +160,18 @@ struct Convolution {
 };
 
 // pool: in: x; out: y and, for a maximum, int32 positions h * width + w of the winners in the input plane.
-// poolGradient: in: gradient, (positions); out: dx. gather of a maximum's gradient is op-level work.
+// poolGradient: in: gradient, (positions), (the pooled values, if the gradient of a ReLU that made what was pooled is
+// multiplied in; of a maximum alone); out: dx. gather of a maximum's gradient is op-level work.
 struct Pool {
   bool maximum = true;
   int size[2] = {1, 1}, stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0};
   bool countPadding = false;  // averages: do padded places count in the divisor
+  bool reluGradient = false;  // of poolGradient
   template <class F>
   void fields(F f) {
     f(maximum);
     for (int i = 0; i < 2; i++) f(size[i]), f(stride[i]), f(low[i]), f(high[i]);
-    f(countPadding);
+    f(countPadding), f(reluGradient);
   }
 };
 

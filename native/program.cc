@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "device.h"
+#include "passes/passes.h"
 
 namespace needletail {
 
@@ -87,14 +88,8 @@ int Recorder::bufferOf(const Tensor& tensor, bool written) {
 void Recorder::add(const Call& call, const char* op, Prepared& prepared, const Tensors& in, const Tensors& out) {
   useDevice(out[0].storage()->device);
   Step step{call, op, {}, &prepared};
-  const int index = static_cast<int>(program_->steps.size());
   for (const Tensor& t : in) step.buffers.push_back(bufferOf(t, false));
   for (const Tensor& t : out) step.buffers.push_back(bufferOf(t, true));
-  for (int b : step.buffers) {
-    Buffer& buffer = program_->buffers[b];
-    if (buffer.first < 0) buffer.first = index;
-    buffer.last = index;
-  }
   prepared.references++;
   program_->steps.push_back(std::move(step));
 }
@@ -102,11 +97,10 @@ void Recorder::add(const Call& call, const char* op, Prepared& prepared, const T
 std::unique_ptr<Program> Recorder::finish(const Tensors& results) {
   for (const Tensor& t : results) {
     useDevice(t.storage()->device);
-    const int buffer = bufferOf(t, false);
-    program_->buffers[buffer].last = static_cast<int>(program_->steps.size());
-    program_->results.push_back({t.spec(), buffer});
+    program_->results.push_back({t.spec(), bufferOf(t, false)});
   }
   if (!program_->device) program_->device = &defaultDevice();
+  runPasses(*program_);
   program_->finish();
   return std::move(program_);
 }
@@ -121,7 +115,29 @@ void* Program::addressOf(int index) const {
   return buffer.kind == Buffer::external ? buffer.held->data : static_cast<char*>(arena_) + buffer.offset;
 }
 
+bool Program::replace(size_t index, Call call, const char* op, SmallVector<int, 8> uses) {
+  Prepared* prepared = device->find(call);
+  if (!prepared) return false;
+  Step& step = steps[index];
+  step.prepared->references--;
+  prepared->references++;
+  step = {std::move(call), op, std::move(uses), prepared};
+  return true;
+}
+
+void Program::remove(size_t index) {
+  steps[index].prepared->references--;
+  steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
 void Program::finish() {
+  for (size_t i = 0; i < steps.size(); i++) {
+    for (int b : steps[i].buffers) {
+      if (buffers[b].first < 0) buffers[b].first = static_cast<int>(i);
+      buffers[b].last = static_cast<int>(i);
+    }
+  }
+  for (const Port& port : results) buffers[port.buffer].last = static_cast<int>(steps.size());
   // Where a capture keeps addresses, scratch memory is a value like any other.
   std::vector<int> scratch(steps.size(), -1);
   if (device->backend.stream) {
@@ -135,7 +151,7 @@ void Program::finish() {
   // Largest first, each at the lowest offset where nothing overlaps that lives at the same time.
   std::vector<int> order;
   for (size_t i = 0; i < buffers.size(); i++) {
-    if (buffers[i].kind == Buffer::external) continue;
+    if (buffers[i].kind == Buffer::external || (buffers[i].kind == Buffer::temporary && buffers[i].last < 0)) continue;
     if (buffers[i].kind == Buffer::input) buffers[i].first = -1;
     order.push_back(static_cast<int>(i));
   }
@@ -219,9 +235,10 @@ std::string Program::text() const {
     s += out + " = " + step.op + "." + step.call.text() + " <- " + in + "\n";
   }
   size_t sum = 0;
-  for (const Buffer& b : buffers) sum += b.kind == Buffer::external ? 0 : aligned(b.bytes);
+  for (const Buffer& b : buffers) sum += b.kind == Buffer::external || b.last < 0 ? 0 : aligned(b.bytes);
   s += std::to_string(steps.size()) + " steps, " + std::to_string(arenaBytes) + " bytes planned for " +
        std::to_string(sum) + " bytes of intermediate values\n";
+  for (const Change& change : changes) s += std::to_string(change.count) + " " + change.pass + "\n";
   return s;
 }
 

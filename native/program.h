@@ -22,7 +22,7 @@ struct Buffer {
   size_t bytes = 0;
   Ref<Storage> held;  // external: kept alive
   size_t offset = 0;  // temporary and input: its place in the arena
-  int first = -1, last = -1;  // steps between which its value is needed
+  int first = -1, last = -1;  // steps between which its value is needed; from finish() on
 };
 
 class Program {
@@ -40,12 +40,22 @@ class Program {
   Device* device = nullptr;  // where all of it runs
   std::vector<Step> steps;
   std::vector<Buffer> buffers;
+  // For passes: another call in place of a step; false where the device has no kernel for it.
+  bool replace(size_t step, Call call, const char* op, SmallVector<int, 8> buffers);
+  void remove(size_t step);
+
   struct Port {
     Spec spec;
     int buffer;
   };
   std::vector<Port> inputs, results;
   size_t arenaBytes = 0;
+  // What the passes did, and how often.
+  struct Change {
+    const char* pass;
+    int count;
+  };
+  std::vector<Change> changes;
 
  private:
   // What the queue needs for a replay, captured by devices that can; holds nothing that is counted on the JavaScript

@@ -79,6 +79,7 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
   const bool follows = epilogue.residual || epilogue.activation != Activation::none;
   if (shape.kernel == Kernel::convolutionWeights && follows) return nullptr;
   if (shape.kernel == Kernel::convolutionData && (follows || epilogue.bias)) return nullptr;
+  if (epilogue.activation == Activation::reluGradient) return nullptr;
   if (!isFloat(shape.dtype)) return nullptr;
   if (shape.dtype == DType::float32) return prepareFloat32(shape);
   if (shape.products() >= kSmallProducts) {

@@ -43,6 +43,8 @@ void draw(const Call& call, const Convolution& c, CallGraph& graph) {
   if (c.epilogue.residual) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(next++));
   if (c.epilogue.activation == Activation::relu) result = graph.pointwise(PointwiseMode_t::RELU_FWD, result);
   if (c.epilogue.activation == Activation::gelu) result = graph.pointwise(PointwiseMode_t::GELU_FWD, result);
+  if (c.epilogue.activation == Activation::reluGradient)
+    result = graph.pointwise(PointwiseMode_t::RELU_BWD, result, graph.input(next++));
   graph.output(result, out);
 }
 
@@ -93,10 +95,17 @@ std::unique_ptr<Prepared> prepareInParts(const Call& call, Convolution c) {
   const Spec& y = call.out[0];
   auto sequence = std::make_unique<Sequence>();
   bool whole = sequence->add(prepareGraph(plain, c), {0, 1, out});
-  for (int extra = 2; whole && extra < out; extra++) {  // the bias, the residual
+  int extra = 2;
+  for (int terms = epilogue.bias + epilogue.residual; whole && terms > 0; terms--, extra++) {
     whole = sequence->add(prepareElementwise(elementwise(Row::add, 2, {y, call.in[extra]})), {out, extra, out});
   }
-  if (whole && epilogue.activation != Activation::none) {
+  if (whole && epilogue.activation == Activation::reluGradient) {
+    Call gradient = elementwise(Row::relu_gradient, 3, {y, y});
+    auto row = read<Elementwise>(gradient.params);
+    row.immediates = 1;  // x, which this derivative doesn't use
+    gradient.params = write(row);
+    whole = sequence->add(prepareElementwise(gradient), {extra, out, out});
+  } else if (whole && epilogue.activation != Activation::none) {
     const Row row = epilogue.activation == Activation::relu ? Row::relu : Row::gelu;
     whole = sequence->add(prepareElementwise(elementwise(row, 1, {y})), {out, out});
   }

@@ -18,19 +18,21 @@ NT_INLINE float activated(Activation activation, float x) {
 struct Finish {
   DType dtype;
   Activation activation = Activation::none;
-  const void *bias = nullptr, *residual = nullptr;  // null: none
+  const void *bias = nullptr, *residual = nullptr, *values = nullptr;  // null: none; values: of a ReLU
   void* out = nullptr;
 
   // buffers: those of the call, whose two operands come first.
   Finish(DType dtype, const Epilogue& epilogue, void* const* buffers)
       : dtype(dtype), activation(epilogue.activation), out(buffers[epilogue.outputAt()]) {
     if (epilogue.bias) bias = buffers[2];
-    if (epilogue.residual) residual = buffers[epilogue.outputAt() - 1];
+    if (epilogue.residual) residual = buffers[2 + epilogue.bias];
+    if (activation == Activation::reluGradient) values = buffers[epilogue.outputAt() - 1];
   }
   // Element `at` of the result, of channel (column) `channel`.
   NT_INLINE void put(int64_t at, int64_t channel, float sum) const {
     if (bias) sum += load<float>(bias, dtype, channel);
     if (residual) sum += load<float>(residual, dtype, at);
+    if (values && !(load<float>(values, dtype, at) > 0)) sum = 0;
     store<float>(out, dtype, at, activated(activation, sum));
   }
 };

@@ -47,6 +47,7 @@ struct PoolGradientBody {
   PoolShape s;
   const void* g;
   const int32_t* positions;
+  const void* pooled;  // a ReLU's values: where one isn't positive, no gradient comes through; null: none
   void* dx;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t c = k % s.c, x = k / s.c % s.w, y = k / s.c / s.w % s.h, image = k / s.c / s.w / s.h;
@@ -57,7 +58,8 @@ struct PoolGradientBody {
       for (int64_t j = columns.first; j < columns.last; j++) {
         const int64_t at = ((image * s.oh + i) * s.ow + j) * s.c + c;
         if (s.p.maximum) {
-          if (positions[at] == own) sum += load<float>(g, s.dtype, at);
+          if (positions[at] == own && (!pooled || load<float>(pooled, s.dtype, at) > 0))
+            sum += load<float>(g, s.dtype, at);
         } else {
           sum += load<float>(g, s.dtype, at) * s.scale(s.range(0, i), s.range(1, j));
         }
@@ -92,7 +94,9 @@ struct PoolGradientRun final : Prepared {
     const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
     if (positions)
       each(stream, s.n * s.oh * s.ow * s.c, CheckBody{positions, s.h * s.w, Report(stream, Wrong::position)});
-    each(stream, s.n * s.h * s.w * s.c, PoolGradientBody{s, buffers[0], positions, buffers[s.p.maximum ? 2 : 1]});
+    const void* pooled = s.p.reluGradient ? buffers[2] : nullptr;
+    each(stream, s.n * s.h * s.w * s.c,
+         PoolGradientBody{s, buffers[0], positions, pooled, buffers[1 + s.p.maximum + s.p.reluGradient]});
   }
 };
 

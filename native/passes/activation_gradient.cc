@@ -1,0 +1,88 @@
+// dx = relu'(y) * k(...), where k is a kernel that takes an activation: one kernel makes dx, and what k alone would
+// have made is neither written nor read.
+#include "ops/elementwise_rows.h"
+#include "params.h"
+#include "passes/passes.h"
+
+namespace needletail {
+
+namespace {
+
+// The call that makes what `maker` makes times the gradient of the activation whose result is the last input.
+bool withActivation(const Step& maker, Call& call) {
+  switch (maker.call.kernel) {
+    case Kernel::convolutionData: {
+      auto params = read<Convolution>(call.params);
+      if (params.epilogue.activation != Activation::none) return false;
+      params.epilogue.activation = Activation::reluGradient;
+      call.params = write(params);
+      return true;
+    }
+    case Kernel::poolGradient: {
+      auto params = read<Pool>(call.params);
+      if (params.reluGradient || !params.maximum) return false;
+      params.reluGradient = true;
+      call.params = write(params);
+      return true;
+    }
+    default: return false;
+  }
+}
+
+// Of a maximum's gradient: the pooled values, if `image` is what was pooled. A place that won has the pooled value, and
+// no other place gets a gradient: the smaller tensor tells as much as the image.
+int pooledOf(const Program& program, const Uses& uses, int positions, int image) {
+  if (!uses.isValue(positions)) return -1;
+  const Step& pool = program.steps[uses.of(positions).writers[0]];
+  if (pool.call.kernel != Kernel::pool || pool.buffers[0] != image || pool.buffers.size() != 3) return -1;
+  const int pooled = pool.buffers[1];
+  return program.buffers[pooled].kind == Buffer::temporary && uses.of(pooled).writers.size() == 1 ? pooled : -1;
+}
+
+bool fuse(Program& program, int at) {
+  const Step& step = program.steps[at];
+  if (step.call.kernel != Kernel::elementwise) return false;
+  const auto row = read<Elementwise>(step.call.params);
+  // Operands x (which the derivative doesn't use), y and g.
+  if (row.row != static_cast<int>(Row::relu_gradient) || row.immediates != 1) return false;
+  const Uses uses(program);
+  int y = step.buffers[0];
+  const int gradient = step.buffers[1], result = step.buffers[2];
+  if (y == gradient || !uses.isFor(gradient, at)) return false;
+  const int made = uses.of(gradient).writers[0];
+  const Step& maker = program.steps[made];
+  if (maker.call.out.size() != 1 || maker.call.out[0].elements() != step.call.in[0].elements()) return false;
+  for (size_t k = 0; k < maker.call.in.size(); k++) {
+    if (uses.isWrittenBetween(maker.buffers[k], made, at)) return false;
+  }
+  Call call = maker.call;
+  if (!withActivation(maker, call)) return false;
+  if (call.kernel == Kernel::poolGradient) {
+    y = pooledOf(program, uses, maker.buffers[1], y);
+    if (y < 0 || uses.isWrittenBetween(y, made, at)) return false;
+    call.in.push_back(call.in[0]);
+  } else {
+    call.in.push_back(call.out[0]);
+  }
+  SmallVector<int, 8> buffers;
+  for (size_t k = 0; k < maker.call.in.size(); k++) buffers.push_back(maker.buffers[k]);
+  buffers.push_back(y);
+  buffers.push_back(result);
+  if (!program.replace(at, std::move(call), maker.op, std::move(buffers))) return false;
+  program.remove(made);
+  return true;
+}
+
+}  // namespace
+
+int fuseActivationGradients(Program& program) {
+  int count = 0;
+  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
+    if (!fuse(program, at)) continue;
+    at--;
+    count++;
+  }
+  return count;
+}
+
+}  // namespace needletail

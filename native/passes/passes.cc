@@ -1,0 +1,47 @@
+#include "passes/passes.h"
+
+namespace needletail {
+
+namespace {
+constexpr Pass kPasses[] = {
+    {"hoisted", hoistConstants},
+    {"made in place", makeInPlace},
+    {"activation gradients fused", fuseActivationGradients},
+    {"dropped", dropDead},
+};
+}  // namespace
+
+Uses::Uses(const Program& program) : program_(program), uses_(program.buffers.size()) {
+  for (size_t i = 0; i < program.steps.size(); i++) {
+    const Step& step = program.steps[i];
+    for (size_t k = 0; k < step.buffers.size(); k++) {
+      Use& use = uses_[step.buffers[k]];
+      (k < step.call.in.size() ? use.readers : use.writers).push_back(static_cast<int>(i));
+    }
+  }
+  for (const Program::Port& port : program.results) uses_[port.buffer].result = true;
+}
+
+bool Uses::isValue(int buffer) const {
+  const Use& use = uses_[buffer];
+  return program_.buffers[buffer].kind == Buffer::temporary && use.writers.size() == 1 && !use.result;
+}
+
+bool Uses::isFor(int buffer, int reader) const {
+  return isValue(buffer) && uses_[buffer].readers.size() == 1 && uses_[buffer].readers[0] == reader;
+}
+
+bool Uses::isWrittenBetween(int buffer, int first, int last) const {
+  for (int writer : uses_[buffer].writers) {
+    if (writer > first && writer < last) return true;
+  }
+  return false;
+}
+
+void runPasses(Program& program) {
+  for (const Pass& pass : kPasses) {
+    if (const int count = pass.run(program)) program.changes.push_back({pass.name, count});
+  }
+}
+
+}  // namespace needletail

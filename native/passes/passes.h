@@ -1,0 +1,27 @@
+// What is done to a Program between recording and planning its memory: each pass is one file, and leaves the program's
+// results as they were.
+#pragma once
+#include "passes/uses.h"
+#include "program.h"
+
+namespace needletail {
+
+struct Pass {
+  const char* name;
+  // Gives how many places it changed.
+  int (*run)(Program& program);
+};
+
+// hoist.cc: what is the same in every replay is computed once.
+int hoistConstants(Program& program);
+// in_place.cc: a value that is only made to be copied is made where the copy goes.
+int makeInPlace(Program& program);
+// activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.
+int fuseActivationGradients(Program& program);
+// dead.cc: what nobody reads isn't computed.
+int dropDead(Program& program);
+
+// All, in order; what they did is kept in the program for its text.
+void runPasses(Program& program);
+
+}  // namespace needletail

@@ -1,0 +1,30 @@
+// Who writes and reads each buffer of a program.
+#pragma once
+#include <vector>
+
+#include "program.h"
+
+namespace needletail {
+
+struct Use {
+  SmallVector<int, 4> writers, readers;  // steps, in order
+  bool result = false;
+};
+
+class Uses {
+ public:
+  explicit Uses(const Program& program);
+  const Use& of(int buffer) const { return uses_[buffer]; }
+  // Made by one step, and not seen outside of the program.
+  bool isValue(int buffer) const;
+  // A value that one step alone reads.
+  bool isFor(int buffer, int reader) const;
+  // Whether a step between the two (neither included) writes the buffer.
+  bool isWrittenBetween(int buffer, int first, int last) const;
+
+ private:
+  const Program& program_;
+  std::vector<Use> uses_;
+};
+
+}  // namespace needletail

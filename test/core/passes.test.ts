@@ -1,0 +1,124 @@
+// What is done to a recorded program before it is replayed: the results stay as they were, and the text says what changed.
+import assert from 'node:assert/strict'
+import * as nt from '../../lib/index.js'
+import { native } from '../../lib/native.js'
+
+type F = (x: nt.Tensor) => nt.Tensor | nt.Tensor[]
+
+const weights = () => nt.random.uniform([8, 3, 3, 4], { low: -1, high: 1, seed: 3 })
+/** The gradient for the input of a function of it. */
+const gradient = (f: (x: nt.Tensor) => nt.Tensor) => (x: nt.Tensor) => nt.grad((x: nt.Tensor) => f(x).square().sum())(x)
+
+const counter = (): F => {
+  const steps = nt.zeros([])
+  return (x) => {
+    const next = steps.add(1)
+    nt.assign(steps, next)
+    return x.mul(next)
+  }
+}
+// Each replay sees the old value, which must not have been overwritten.
+const swap = (): F => {
+  const kept = nt.zeros([2, 6, 6, 4])
+  return (x) => {
+    const next = x.add(kept)
+    const before = kept.mul(1)
+    nt.assign(kept, next)
+    return [before, next]
+  }
+}
+
+const cases: { name: string; make: () => F; changes: Record<string, string[]>; not?: RegExp }[] = [
+  {
+    name: 'what is the same in every replay is computed once',
+    make: () => (x) => x.add(nt.ones([4]).mul(2).add(nt.arange(0, 4))),
+    changes: { '': ['4 hoisted', '1 steps'] }
+  },
+  {
+    name: 'random numbers and what is changed in place are not the same',
+    make: () => (x) => {
+      const filled = nt.zeros([2, 6, 6, 4])
+      nt.assign(filled, x)
+      return [filled.mul(2), nt.random.uniform([3], { seed: 1 }).add(x.sum())]
+    },
+    changes: { '': [] }
+  },
+  { name: 'a counter is counted where it is', make: counter, changes: { '': ['1 made in place', '2 steps'] } },
+  { name: 'an old value that is still read stays', make: swap, changes: { '': ['3 steps'] }, not: /made in place/ },
+  {
+    name: 'what nobody reads is not computed',
+    make: () => (x) => {
+      nt.sort(x.exp()).values.sum()
+      return x.mul(3)
+    },
+    changes: { '': ['1 steps', 'dropped'] }
+  },
+  {
+    name: "a ReLU's gradient goes into a convolution's",
+    make: () => gradient((x) => nt.conv2d(x.relu(), weights(), { padding: 'same' })),
+    changes: { emulated: ['1 activation gradients fused'] }
+  },
+  {
+    name: 'also through a change of shape, with stride and dilation',
+    make: () =>
+      gradient((x) =>
+        nt.conv2d(x.reshape([2, 3, 12, 4]).relu(), weights(), {
+          padding: [
+            [2, 1],
+            [2, 2]
+          ],
+          stride: [1, 2],
+          dilation: [1, 2]
+        })
+      ),
+    changes: { emulated: ['1 activation gradients fused'] }
+  },
+  {
+    name: "and into a maximum pool's",
+    make: () => gradient((x) => nt.maxPool2d(x.relu(), 2)),
+    changes: { '': ['1 activation gradients fused'] }
+  },
+  {
+    name: 'with windows that overlap and padding',
+    make: () =>
+      gradient((x) => nt.maxPool2d(nt.conv2d(x, weights(), { activation: 'relu' }), 3, { stride: 1, padding: 1 })),
+    changes: { '': ['1 activation gradients fused'] }
+  },
+  {
+    name: 'but not where two ask for it, or it is a result',
+    make: () => (x) => {
+      const values = x.relu()
+      const [y, positions] = [nt.maxPool2d(values, 2), nt.maxPool2d(values.mul(2), 2)]
+      return nt.grad((x: nt.Tensor) =>
+        nt
+          .maxPool2d(x.relu(), 2)
+          .mul(y)
+          .sum()
+          .add(nt.maxPool2d(x.relu().mul(2), 2).mul(positions).sum())
+      )(x)
+    },
+    changes: { '': [] }
+  }
+]
+
+for (const device of ['cpu', 'emulated']) {
+  describe(`passes over a program, on ${device}`, () => {
+    before(() => void native.device(device))
+    after(() => void native.device('cpu'))
+
+    for (const { name, make, changes, not } of cases) {
+      it(name, () => {
+        const [eager, compiled] = [make(), nt.compile(make())]
+        const list = (value: nt.Tensor | nt.Tensor[]) => [value].flat().map((t) => [...t.dataSync()])
+        for (let i = 0; i < 5; i++) {
+          const x = nt.random.uniform([2, 6, 6, 4], { low: -1, high: 1, seed: 10 + i })
+          const [want, got] = [list(eager(x)), list(compiled(x))]
+          assert.deepEqual(got, want, `call ${i + 1}`)
+        }
+        const text = String(compiled.programs[0])
+        for (const change of [...(changes[''] ?? []), ...(changes[device] ?? [])]) assert(text.includes(change), text)
+        if (not) assert.doesNotMatch(text, not)
+      })
+    }
+  })
+}
