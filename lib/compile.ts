@@ -1,5 +1,6 @@
 // compile: a function of tensors runs eagerly once, is recorded once, and is then replayed natively.
 import { checkInteger, describe, expected, quoted } from './errors.js'
+import { device, movesSoFar } from './device.js'
 import { native } from './native.js'
 import { call, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
@@ -51,6 +52,8 @@ class Recording implements Program {
   readonly guards: readonly Guard[]
   /** The function's result with tensors replaced by their position. */
   readonly results: unknown
+  #moves = movesSoFar()
+  #stale = false
   constructor(program: number, guards: readonly Guard[], results: unknown) {
     this.program = program
     this.guards = guards
@@ -60,10 +63,17 @@ class Recording implements Program {
   toString(): string {
     return native.programText(this.program)
   }
+  /** Whether it reads or changes memory that a tensor has left for another device. */
+  get isStale(): boolean {
+    if (this.#moves === movesSoFar()) return this.#stale
+    this.#moves = movesSoFar()
+    return (this.#stale ||= native.isStale(this.program))
+  }
 }
 
 interface Signature {
-  warm: (readonly Guard[])[]
+  /** Eager runs, since which nothing may have been moved to another device: state that follows is moved by such a run. */
+  warm: { guards: readonly Guard[]; moves: number }[]
   recordings: Recording[]
 }
 
@@ -113,7 +123,7 @@ function split(args: readonly unknown[], tensors: Tensor<DType>[]): string {
         )
       }
       tensors.push(value)
-      return `${value.dtype}[${value.shape.join()}]`
+      return `${value.dtype}[${value.shape.join()}] ${value.device}`
     }
     if (Array.isArray(value)) return value.map(visit)
     if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
@@ -227,19 +237,21 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
   const run = (args: A): R => {
     const inputs: Tensor<DType>[] = []
     const mode = gradientMode()
-    const key = `${mode} ${currentCompute()} ${split(args, inputs)}`
+    const key = `${mode} ${currentCompute()} ${device()} ${split(args, inputs)}`
     let signature = signatures.get(key)
     if (signature === undefined) signatures.set(key, (signature = { warm: [], recordings: [] }))
     calls++
-    const recording = signature.recordings.find((r) => holds(r.guards))
+    const recording = signature.recordings.find((r) => !r.isStale && holds(r.guards))
     if (recording !== undefined) {
       if (verify !== undefined && calls % verify === 0) return verified(f as never, args, inputs, recording) as R
       return replay(recording, inputs) as R
     }
-    if (!signature.warm.some(holds)) {
+    for (const one of signatures.values()) one.recordings = one.recordings.filter((r) => !r.isStale)
+    if (!signature.warm.some(({ guards, moves }) => moves === movesSoFar() && holds(guards))) {
       const { result, collected } = collectGuards(() => f(...args))
       withoutTensors(result, [])
-      signature.warm.push(collected)
+      signature.warm = signature.warm.filter(({ moves }) => moves === movesSoFar())
+      signature.warm.push({ guards: collected, moves: movesSoFar() })
       return result
     }
     const recorded = withGradientMode(mode, () => record(f as never, args, inputs))

@@ -8,10 +8,22 @@ export { withCompute } from './compute.js'
 export type { Compute } from './compute.js'
 export { compile, noteDependency } from './compile.js'
 export type { Compiled, CompileOptions, Program } from './compile.js'
-export { memory, resetPeakMemory, setMemoryLimit, setThreads, synchronize, synchronizeSync, threads } from './device.js'
+export {
+  device,
+  devices,
+  memory,
+  resetPeakMemory,
+  setMemoryLimit,
+  setThreads,
+  synchronize,
+  synchronizeSync,
+  threads,
+  to,
+  withDevice
+} from './device.js'
 export type { MemoryInfo } from './device.js'
-export { environment } from './environment.js'
-export type { Environment } from './environment.js'
+export { environment, gpuReport } from './environment.js'
+export type { Environment, Gpu, GpuFinding } from './environment.js'
 export * as datasets from './data/datasets.js'
 export type { BirdsOptions, CsvOptions, Cub200Options, DatasetParts, ImageFolderOptions } from './data/datasets.js'
 export type { PhotoFit } from './data/photo.js'

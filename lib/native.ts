@@ -69,6 +69,9 @@ export interface Native {
   measureCudaPlans(on: boolean): void
   /** What there is to know of a device, as JSON. */
   deviceDescription(device: string): string
+  /** The tensor takes over the memory of another of its shape and dtype; recordings that know the old are stale. */
+  replace(handle: number, by: number): void
+  isStale(program: number): boolean
   /** Commands that have been given to the queue and have not run. */
   pending(): number
   /** A gate for tests: while it is held, the queue runs nothing. */

@@ -42,6 +42,7 @@ export class Tensor<D extends DType = 'float32'> {
   readonly block: object
   #spec: Spec | undefined = undefined
   #requiresGradient: boolean | undefined = undefined
+  #device: string | undefined = undefined
 
   /** @internal Tensors come from `tensor`, `zeros` and ops. */
   constructor(handle: number, block: object) {
@@ -81,7 +82,11 @@ export class Tensor<D extends DType = 'float32'> {
   }
   /** Where the values are. */
   get device(): string {
-    return 'cpu'
+    return (this.#device ??= native.deviceOf(this.handle))
+  }
+  /** @internal The values have been brought to other memory. */
+  forgetDevice(): void {
+    this.#device = undefined
   }
   /** Whether operations on this tensor are recorded for differentiation. */
   get requiresGradient(): boolean {

@@ -73,7 +73,7 @@ struct Environment {
     napi_delete_reference(static_cast<Environment*>(context)->env, static_cast<napi_ref>(reference));
   }
   void reportMemory() {
-    const int64_t used = static_cast<int64_t>(defaultDevice().allocator.used());
+    const int64_t used = static_cast<int64_t>(bytesInUse());
     if (used - reported < kReportStep && reported - used < kReportStep) return;
     int64_t result;
     napi_adjust_external_memory(env, used - reported, &result);
@@ -587,6 +587,12 @@ napi_value replay(const Call_& c) {
   }
   return c.give(program.replay(inputs));
 }
+// isStale(program): whether a tensor that it knows has left its memory
+napi_value isStale(const Call_& c) {
+  napi_value value;
+  napi_get_boolean(c.env, programOf(c).isStale(), &value);
+  return value;
+}
 // programState(program) → number of tensors: what the program changes in place, as bytes
 napi_value programState(const Call_& c) {
   Program& program = programOf(c);
@@ -667,6 +673,16 @@ napi_value toDevice(const Call_& c) {
                    "Pass the values as an argument that is on the device.");
   }
   return c.integerValue(c.here.add(copiedTo(c.tensor(0, "to"), deviceNamed(c.string(1)))));
+}
+// replace(handle, by): the tensor takes over the memory of another of its shape and dtype; programs that know the old
+// are stale
+napi_value replace(const Call_& c) {
+  const Tensor &t = c.tensor(0, "to"), &by = c.tensor(1, "to");
+  if (!(t.spec() == by.spec())) failArgument(t.spec().text().c_str(), by.spec().text().c_str());
+  t.storage()->left = true;
+  by.storage()->version = t.storage()->version + 1;  // what was saved for a gradient is another's
+  t.body()->storage = by.body()->storage;
+  return c.none();
 }
 napi_value cudaReport_(const Call_& c) { return c.text(cudaReport()); }
 napi_value cudaPlans_(const Call_& c) { return c.text(cudaPlans()); }
@@ -801,6 +817,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("devices", devices_),
                                                 FUNCTION("deviceOf", deviceOf),
                                                 FUNCTION("toDevice", toDevice),
+                                                FUNCTION("replace", replace),
+                                                FUNCTION("isStale", isStale),
                                                 FUNCTION("cudaReport", cudaReport_),
                                                 FUNCTION("cudaPlans", cudaPlans_),
                                                 FUNCTION("measureCudaPlans", measureCudaPlans_),

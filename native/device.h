@@ -51,7 +51,9 @@ std::string cudaReport();
 // is made by trying, for calls that are prepared from then on.
 std::string cudaPlans();
 void measureCudaPlans(bool on);
-// Where tensors are made that follow from no other; the CPU unless said otherwise.
+// Of all devices that have been opened.
+size_t bytesInUse();
+// Where this thread makes tensors that follow from no other; the CPU unless said otherwise.
 Device& defaultDevice();
 void setDefaultDevice(Device& device);
 

@@ -59,7 +59,12 @@ Backend& openBackend(const std::string& name) {
   throw expected("device", "cpu or cuda:<number>", "'" + name + "'");
 }
 
-std::atomic<Device*> chosen{nullptr};
+// All that have been opened, for those who ask often.
+constexpr int kMostDevices = 256;
+Device* opened[kMostDevices];
+std::atomic<int> openedCount{0};
+
+NEEDLETAIL_THREAD Device* chosen = nullptr;
 
 }  // namespace
 
@@ -78,6 +83,10 @@ Device& deviceNamed(const std::string& name) {
   } catch (...) {
     devices->erase(backend.name);
     throw;
+  }
+  if (const int count = openedCount; count < kMostDevices) {
+    opened[count] = device;
+    openedCount.store(count + 1, std::memory_order_release);
   }
   // Registered here, after the libraries it uses have been initialised, the handler runs before theirs.
   if (devices->size() == 1) {
@@ -112,11 +121,15 @@ void measureCudaPlans(bool on) {
   if (const BackendLibrary* library = libraryOf(kSources[0])) library->measure(on);
 }
 
+size_t bytesInUse() {
+  size_t bytes = 0;
+  for (int i = openedCount.load(std::memory_order_acquire); i-- > 0;) bytes += opened[i]->allocator.used();
+  return bytes;
+}
+
 Device& defaultDevice() {
-  Device* device = chosen.load(std::memory_order_relaxed);
-  if (device) return *device;
-  setDefaultDevice(cpuDevice());
-  return *chosen.load();
+  if (!chosen) chosen = &cpuDevice();
+  return *chosen;
 }
 void setDefaultDevice(Device& device) { chosen = &device; }
 

@@ -218,6 +218,10 @@ Tensors Program::replay(const Tensors& given) {
   return out;
 }
 
+bool Program::isStale() const {
+  return std::ranges::any_of(buffers, [](const Buffer& buffer) { return buffer.held && buffer.held->left; });
+}
+
 std::string Program::text() const {
   auto buffer = [&](int b) {
     const char* prefix = buffers[b].kind == Buffer::input ? "in" : buffers[b].kind == Buffer::external ? "ext" : "tmp";

@@ -34,6 +34,8 @@ class Program {
   void finish();
   // Copies the inputs in, runs, copies the results out: one command in the queue, no allocation but the results.
   Tensors replay(const Tensors& inputs);
+  // Whether a tensor that it reads or changes has left its memory.
+  bool isStale() const;
   // One line a step: kernel, parameters, buffers with shapes; then the memory plan.
   std::string text() const;
 

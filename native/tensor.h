@@ -79,6 +79,7 @@ struct Storage final : Pooled<Storage> {
   size_t bytes;
   uint64_t id;  // never reused: names the storage in a recording
   static uint64_t nextId();
+  bool left = false;  // a tensor has left it for another device
   uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
 };
 

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import ts from 'typescript'
 
 const root = resolve(import.meta.dirname, '..')
-const documents = ['guide', 'data', 'training']
+const documents = ['guide', 'data', 'training', 'devices']
 
 /** The blocks of a document, each line where it stands in it, so that errors name the document's lines. */
 function program(document: string): string {

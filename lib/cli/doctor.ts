@@ -1,10 +1,11 @@
 // `needletail doctor`: what the library finds on this machine, and how to mend what is wrong. It looks at each thing by itself,
 // so that it can tell what keeps the library from being loaded.
-import { constants, existsSync, readFileSync } from 'node:fs'
+import { constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { access, statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type * as library from '../index.js'
+import type { GpuFinding } from '../index.js'
 import { gigabytes, oneLine, print } from './output.js'
 
 /** What was looked at, whether it is as it should be, and the command (or what else to do) that mends it. */
@@ -17,6 +18,8 @@ export interface Finding {
 type Library = typeof library
 
 const NODE = [20, 19] as const
+const BACKEND = 'CUDA backend'
+const NEEDS = 'GPUs from the generation Turing (sm_75) on, with drivers from 580 on'
 /** Both data sets that are fetched by name and what they are made from. */
 const ROOM = 1e9
 
@@ -27,7 +30,7 @@ export async function doctor(): Promise<void> {
     const library = await import('../index.js')
     findings.push(
       ...(await addon(library)),
-      cuda(library),
+      ...cuda(library),
       memory(library),
       await cache(library.datasets.cacheFolder())
     )
@@ -102,11 +105,44 @@ function processorFeatures(): string {
   return has.length > 0 ? `with ${has.join(' ')}, ` : ''
 }
 
-/** A backend of its own, which is used where it is there. */
-function cuda({ environment }: Library): Finding {
+/** The folders in which Linux shows NVIDIA's GPUs, with a driver of theirs or without. */
+const PCI = '/sys/bus/pci/devices'
+
+function cuda({ environment, gpuReport }: Library): Finding[] {
   const path = join(dirname(environment().addon), 'libneedletail_cuda.so')
-  const driver = existsSync('/proc/driver/nvidia/version') ? 'a driver is there' : 'no driver in /proc/driver/nvidia'
-  return { name: 'CUDA (optional)', found: `${existsSync(path) ? 'found' : 'none'}: looked for ${path}; ${driver}` }
+  return gpuFindings(path, existsSync(path), hasGpu(), gpuReport())
+}
+
+/**
+ * The CUDA backend, and what it needs on this machine: `report` is empty where the backend isn't there. A machine without a GPU lacks
+ * nothing; where there is one, all of it must be there.
+ */
+export function gpuFindings(path: string, there: boolean, hasGpu: boolean, report: readonly GpuFinding[]): Finding[] {
+  if (!there) {
+    const found = `none at ${path}; ${hasGpu ? 'a GPU of NVIDIA is here' : 'nor is a GPU of NVIDIA here'}. It takes ${NEEDS}`
+    return [{ name: BACKEND, found, ...(hasGpu && { mend: 'scripts/cuda' }) }]
+  }
+  const wanted = hasGpu || report.some(({ name, found }) => name === 'GPU' && found !== null)
+  return [
+    { name: BACKEND, found: `${path}, for ${NEEDS}` },
+    ...report.map(({ name, found, path: file, looked, mend }) => ({
+      name,
+      found: found === null ? `none; looked at ${looked.join('; ')}` : `${found}${file === null ? '' : ` at ${file}`}`,
+      ...(wanted && mend !== null && { mend })
+    }))
+  ]
+}
+
+function hasGpu(): boolean {
+  try {
+    return readdirSync(PCI).some((device) => {
+      const read = (file: string) => readFileSync(join(PCI, device, file), 'utf8').trim()
+      // A display or 3D controller.
+      return read('vendor') === '0x10de' && read('class').startsWith('0x03')
+    })
+  } catch {
+    return existsSync('/proc/driver/nvidia/version')
+  }
 }
 
 function memory({ memory }: Library): Finding {

@@ -7,13 +7,17 @@ import { recipeOf } from './train.js'
 
 export interface EvaluateOptions {
   weights?: WeightsOf
+  device?: string
   data?: string
   json?: boolean
 }
 
 /** Prints the figures of the pictures that the run held out, or of those in a folder. */
-export async function evaluate(folder: string, { weights = 'last', data, json }: EvaluateOptions): Promise<void> {
-  const run = await load(folder, { weights })
+export async function evaluate(
+  folder: string,
+  { weights = 'last', device, data, json }: EvaluateOptions
+): Promise<void> {
+  const run = await load(folder, { weights, device })
   const set = data === undefined ? await heldOut(folder) : await picturesIn(data, run)
   const figures = await figuresOf(set, (part) => run.evaluate(part))
   print(json ? JSON.stringify({ run: folder, weights, ...figures }, null, 2) : report(figures))

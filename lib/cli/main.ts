@@ -29,6 +29,8 @@ const program = new Command('needletail')
 const weights = () =>
   new Option('--weights <which>', 'the weights after the last epoch, or those of the best').choices(['last', 'best'])
 
+const device = () => new Option('--device <name>', "where to compute: 'cpu' (unless given), or 'cuda:0' for a GPU")
+
 program
   .command('train')
   .description('train a network, write a run folder and print how good the network is')
@@ -50,6 +52,7 @@ program
   .option('--test <n>', 'pictures to hold out where there are more than CIFAR-10 has (default: 15000)', whole(1, 1e6))
   .option('--name <name>', 'the run folder is <name>-001, <name>-002, …')
   .option('--runs <folder>', 'where run folders are made (default: runs)')
+  .addOption(device())
   .option('--resume <run>', 'go on with the run of that folder where it stopped, with the options it was started with')
   .action(async (task, options) => (await import('./train.js')).train(task, options))
 
@@ -58,6 +61,7 @@ program
   .description("print how good a run's network is on pictures that it wasn't trained on")
   .argument('<run>', 'a run folder, e.g. runs/birds-001')
   .addOption(weights())
+  .addOption(device())
   .option('--data <folder>', 'pictures in one folder a class, instead of what the run held out')
   .option('--json', 'print one JSON object and nothing else')
   .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
@@ -68,6 +72,7 @@ program
   .argument('<run>', 'a run folder, e.g. runs/birds-001')
   .argument('<photos...>', 'photos of any size and format, and folders of photos')
   .addOption(weights())
+  .addOption(device())
   .option('--json', 'print one JSON array of { file, label, probability } and nothing else')
   .action(async (run, photos, options) => (await import('./predict.js')).predict(run, photos, options))
 

@@ -6,6 +6,7 @@ import { complain, print } from './output.js'
 
 export interface PredictOptions {
   weights?: WeightsOf
+  device?: string
   json?: boolean
 }
 
@@ -16,9 +17,9 @@ const AT_ONCE = 16
 export async function predict(
   folder: string,
   paths: string[],
-  { weights, json = false }: PredictOptions
+  { weights, device, json = false }: PredictOptions
 ): Promise<void> {
-  const run = await load(folder, { weights })
+  const run = await load(folder, { weights, device })
   const results: { file: string; label: string; probability: number }[] = []
   const files = await filesOf(paths)
   for (let start = 0; start < files.length; start += AT_ONCE) {

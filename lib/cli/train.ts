@@ -16,13 +16,14 @@ export interface TrainOptions extends Partial<Settings> {
   name?: string
   runs?: string
   resume?: string
+  device?: string
 }
 
 /** What config.json keeps of a recipe: all that is needed to go on with its run, and to have its pictures again. */
 type Options = Settings & Sources & { compute: Compute }
 
 /** Trains, prints the figures of the pictures that were held out, and says where the run is. */
-export async function train(task: string | undefined, options: TrainOptions): Promise<void> {
+export async function train(task: string | undefined, { device, ...options }: TrainOptions): Promise<void> {
   const { name, settings, run } = options.resume === undefined ? begin(task, options) : await goOn(task, options)
   const recipe = recipes[name]!
   const { train, test } = await birds(settings, { fine: recipe.fine === true })
@@ -37,6 +38,7 @@ export async function train(task: string | undefined, options: TrainOptions): Pr
     batchSize,
     seed,
     compute,
+    device,
     ...run,
     recipe: { task: 'birds', name, options: { ...settings } }
   })

@@ -1,12 +1,14 @@
 // A labelled set of pictures, and the sets made from it. The pixels stay uint8 and are held once: sets that are relabelled,
 // selected or split share them, in the host's memory and on the device.
 import { setImmediate } from 'node:timers/promises'
+import { device as defaultDevice } from '../device.js'
 import { checkWord, expected } from '../errors.js'
 import { batchImages, type BatchImagesOptions } from '../functional/batch.js'
 import { permutation } from '../functional/random.js'
 import { gather } from '../functional/indexing.js'
+import { Resident } from '../functional/resident.js'
 import type { Tensor } from '../tensor.js'
-import { checkBytes, Resident } from './resident.js'
+import { checkBytes } from './bytes.js'
 
 /** Mean and standard deviation of each channel, of pixels in 0..1. */
 export interface Statistics {
@@ -190,15 +192,16 @@ export class ImageDataset {
     return this.#labels.data.length
   }
 
-  /** The pixels on the device, uint8 [length, height, width, channels]; brought there once. */
+  /** The pixels on the default device, uint8 [length, height, width, channels]; brought there once. */
   get images(): Tensor<'uint8'> {
     const { pixels, rows } = this.#parts
-    return rows ? gather(pixels.tensor, rows.tensor) : pixels.tensor
+    const device = defaultDevice()
+    return rows ? gather(pixels.on(device), rows.on(device)) : pixels.on(device)
   }
 
-  /** The classes on the device, int32 [length]; brought there once. */
+  /** The classes on the default device, int32 [length]; brought there once. */
   get labels(): Tensor<'int32'> {
-    return this.#labels.tensor
+    return this.#labels.on(defaultDevice())
   }
 
   /** The number of pictures of each class. */
@@ -293,7 +296,7 @@ export class ImageDataset {
     const { labels } = this.#parts
     const left = stratify ? quotas(this.counts, count) : [count]
     const held = new Uint8Array(this.length)
-    for (const at of permutation(this.length, { seed }).dataSync()) {
+    for (const at of permutation(this.length, { seed, device: 'cpu' }).dataSync()) {
       const group = stratify ? labels[at]! : 0
       if (left[group]! > 0) {
         left[group]!--
@@ -305,17 +308,18 @@ export class ImageDataset {
   }
 
   /**
-   * The pictures at `positions` (int32 [batch]) made ready in one native call: gathered, normalised and augmented as
-   * `options` say. What chance decides for a picture depends on the seed, the epoch and the picture, not on the batch.
+   * The pictures at `positions` (int32 [batch]) made ready in one native call on the device where these are: gathered, normalised and
+   * augmented as `options` say; the whole set is brought there once. What chance decides for a picture depends on the seed, the epoch and the picture, not on the batch.
    */
   batch(positions: Tensor<'int32'>, options: BatchImagesOptions): Batch {
     const { pixels, rows: all } = this.#parts
-    const rows = all ? gather(all.tensor, positions) : positions
+    const { device } = positions
+    const rows = all ? gather(all.on(device), positions) : positions
     const batch: Batch = {
-      images: batchImages(pixels.tensor, rows, options),
-      labels: gather(this.labels, positions)
+      images: batchImages(pixels.on(device), rows, options),
+      labels: gather(this.#labels.on(device), positions)
     }
-    if (this.#fineLabels) batch.fine = gather(this.#fineLabels.tensor, positions)
+    if (this.#fineLabels) batch.fine = gather(this.#fineLabels.on(device), positions)
     return batch
   }
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, posix } from 'node:path'
 import { checkOptions, didYouMean, expected, quoted } from '../errors.js'
 import { ImageDataset } from './dataset.js'
-import { checkBytes } from './resident.js'
+import { checkBytes } from './bytes.js'
 import { checkPhotoSet, photoSetOptions, readPhotos, sourceName, type PhotoSetOptions } from './photos.js'
 
 export interface CsvOptions extends PhotoSetOptions {

@@ -1,5 +1,6 @@
 // Batches of a set, in a seeded order, normalised and augmented on the device.
 import { setImmediate } from 'node:timers/promises'
+import { checkDevice } from '../device.js'
 import { checkInteger, checkOptions, expected } from '../errors.js'
 import type { BatchImagesOptions } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
@@ -32,9 +33,11 @@ export interface DataLoaderOptions {
    * false by default.
    */
   balance?: boolean | readonly number[]
+  /** Where the batches are made, e.g. 'cuda:0'; the set's pixels are brought there once. The default device unless given. */
+  device?: string | undefined
 }
 
-const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLast', 'balance']
+const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLast', 'balance', 'device']
 
 /**
  * Goes through a set in batches: each `for await` is one epoch. It holds back while two steps wait in the device's queue, so
@@ -47,6 +50,8 @@ export class DataLoader implements AsyncIterable<Batch> {
   epoch = 0
   /** The batch that the next epoch begins at, 0 after that; set it to go on in the middle of an epoch. */
   batch = 0
+  /** Where the batches are made. */
+  readonly device: string
   readonly #shuffle: boolean
   readonly #seed: number
   readonly #dropLast: boolean
@@ -64,6 +69,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     const changes = augmentationNumbers(op, augment)
     this.dataset = dataset
     this.batchSize = batchSize
+    this.device = checkDevice(op, options.device)
     this.#shuffle = shuffle
     this.#seed = seed
     this.#dropLast = dropLast
@@ -107,10 +113,11 @@ export class DataLoader implements AsyncIterable<Batch> {
 
   /** The positions of an epoch's pictures. */
   async #order(epoch: number): Promise<Tensor<'int32'>> {
-    const { length } = this.dataset
+    const { device } = this
+    const { length, labels } = this.dataset
     const seed = this.#seed + epoch * 2 ** 32
-    if (this.#balance) return draw(await this.dataset.labels.data(), this.#balance, seed)
-    return this.#shuffle ? permutation(length, { seed }) : arange(0, length, 1, { dtype: 'int32' })
+    if (this.#balance) return tensor(await draw(await labels.data(), this.#balance, seed), { device })
+    return this.#shuffle ? permutation(length, { seed, device }) : arange(0, length, 1, { dtype: 'int32', device })
   }
 }
 
@@ -130,20 +137,17 @@ function shares(op: string, balance: true | readonly number[], { counts }: Image
 }
 
 /** As many positions as there are labels: each time a class by its share, then one of its pictures. */
-async function draw(labels: Int32Array, shares: readonly number[], seed: number): Promise<Tensor<'int32'>> {
+async function draw(labels: Int32Array, shares: readonly number[], seed: number): Promise<Int32Array> {
   const members = shares.map(() => [] as number[])
   labels.forEach((label, at) => members[label]!.push(at))
   const ends = shares.map((_, i) => shares.slice(0, i + 1).reduce((sum, share) => sum + share, 0))
   const last = shares.reduce((at, share, i) => (share > 0 ? i : at), 0)
-  const chance = await uniform([labels.length, 2], { seed }).data()
-  return tensor(
-    labels.map((_, i) => {
-      const label = ends.findIndex((end) => chance[2 * i]! < end)
-      const choice = members[label < 0 ? last : label]! // rounding may leave the last end just below 1
-      return choice[Math.floor(chance[2 * i + 1]! * choice.length)]!
-    }),
-    [labels.length]
-  )
+  const chance = await uniform([labels.length, 2], { seed, device: 'cpu' }).data()
+  return labels.map((_, i) => {
+    const label = ends.findIndex((end) => chance[2 * i]! < end)
+    const choice = members[label < 0 ? last : label]! // rounding may leave the last end just below 1
+    return choice[Math.floor(chance[2 * i + 1]! * choice.length)]!
+  })
 }
 
 const identity = (channels: number): Statistics => ({

@@ -11,7 +11,7 @@ import { readMembers } from './archive.js'
 import { cachedValue } from './cache.js'
 import type { SkippedPicture } from './dataset.js'
 import { IdxWriter, readIdxFile } from './idx.js'
-import { checkBytes } from './resident.js'
+import { checkBytes } from './bytes.js'
 import { isPhoto, readPhoto, type PhotoBox, type PhotoFit } from './photo.js'
 
 /** The version of what is kept in the cache: it changes when a photo would be read into other pixels. */

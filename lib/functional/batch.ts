@@ -1,6 +1,6 @@
 // A batch for training, made from pictures that stay in device memory as bytes.
 import { checkOptions, describe, expected, quoted } from '../errors.js'
-import { call, type Tensor } from '../tensor.js'
+import { call, type DType, type Tensor } from '../tensor.js'
 import { AUGMENTATION_NAMES, batchParameters, type AugmentationNumbers } from './augmentation.js'
 import { tensor } from './creation.js'
 
@@ -13,12 +13,12 @@ export interface BatchImagesOptions extends AugmentationNumbers {
   std: readonly number[]
 }
 
-function perChannel(name: string, values: unknown, low: number): Tensor<'float32'> {
+function perChannel(name: string, values: unknown, low: number, { device }: Tensor<DType>): Tensor<'float32'> {
   if (!Array.isArray(values) || !values.every((v) => typeof v === 'number' && Number.isFinite(v) && v > low)) {
     const what = low === 0 ? 'numbers above 0' : 'finite numbers'
     throw expected('batchImages', `${name} as an array of ${what}, one per channel`, quoted(values))
   }
-  return tensor(values as number[])
+  return tensor(values as number[], { device })
 }
 
 /**
@@ -39,8 +39,8 @@ export function batchImages(
     throw expected(op, 'options with mean and std', describe(options))
   checkOptions(op, options, ['mean', 'std', ...AUGMENTATION_NAMES])
   const parameters = batchParameters(op, options)
-  const mean = perChannel('mean', options.mean, -Infinity)
-  const std = perChannel('std', options.std, 0)
+  const mean = perChannel('mean', options.mean, -Infinity, images)
+  const std = perChannel('std', options.std, 0, images)
   const batch = call('batch', [images, indices, mean, std], parameters)
   mean.dispose()
   std.dispose()

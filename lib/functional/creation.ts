@@ -1,13 +1,23 @@
 // Making tensors from JavaScript values, and constants.
 import { checkInteger, expected, quoted } from '../errors.js'
 import { native } from '../native.js'
+import { onDevice } from '../device.js'
 import { call, dtypes, Tensor, wrap, type DType, type Nested } from '../tensor.js'
 
+/** A shape, which may be left out, and options without a dtype. */
+type Where = [shape?: readonly number[] | undefined, options?: PlacementOnly] | [options: PlacementOnly]
 type Numbers = Nested<number> | Float32Array | Float64Array
-export interface TensorOptions<D extends DType> {
+export interface Placement {
+  /** Where the result is made, e.g. 'cuda:0'; on the default device unless given. */
+  device?: string | undefined
+}
+export interface TensorOptions<D extends DType> extends Placement {
   /** The dtype of the result; what the values are decides otherwise. */
   dtype: D
 }
+/** Options without a dtype. */
+type PlacementOnly = Placement & { dtype?: undefined }
+type AnyOptions = Placement & { dtype?: DType | undefined }
 
 const arrayTypes = {
   float32: Float32Array,
@@ -98,11 +108,11 @@ function convert(value: unknown, dtype: DType): number | bigint {
  * Numbers give float32, booleans bool, bigints int64; Int32Array, BigInt64Array and Uint8Array give int32, int64 and uint8,
  * Float32Array and Float64Array float32. `shape` may be left out where the nesting says it; `{ dtype }` decides otherwise.
  */
-export function tensor(values: Uint8Array | Uint8ClampedArray, shape?: readonly number[]): Tensor<'uint8'>
-export function tensor(values: Int32Array, shape?: readonly number[]): Tensor<'int32'>
-export function tensor(values: BigInt64Array | Nested<bigint>, shape?: readonly number[]): Tensor<'int64'>
-export function tensor(values: Numbers, shape?: readonly number[]): Tensor<'float32'>
-export function tensor(values: Nested<boolean>, shape?: readonly number[]): Tensor<'bool'>
+export function tensor(values: Uint8Array | Uint8ClampedArray, ...where: Where): Tensor<'uint8'>
+export function tensor(values: Int32Array, ...where: Where): Tensor<'int32'>
+export function tensor(values: BigInt64Array | Nested<bigint>, ...where: Where): Tensor<'int64'>
+export function tensor(values: Numbers, ...where: Where): Tensor<'float32'>
+export function tensor(values: Nested<boolean>, ...where: Where): Tensor<'bool'>
 export function tensor<D extends DType>(
   values: Numbers | TypedArray | Nested<boolean> | Nested<bigint>,
   options: TensorOptions<D>
@@ -114,15 +124,16 @@ export function tensor<D extends DType>(
 ): Tensor<D>
 export function tensor(values: unknown, second?: unknown, third?: unknown): Tensor<any> {
   const shapeGiven = Array.isArray(second)
-  const options = (shapeGiven || second === undefined ? third : second) as Partial<TensorOptions<DType>> | undefined
+  const options = (shapeGiven || second === undefined ? third : second) as AnyOptions | undefined
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
-    throw expected('tensor', 'a shape or options { dtype }', quoted(options))
+    throw expected('tensor', 'a shape or options { dtype, device }', quoted(options))
   }
   const dtype = options?.dtype ?? dtypeOf(values)
   dtypeCode('tensor', dtype)
   // Half-precision values are rounded by the device.
   if (dtype === 'bfloat16' || dtype === 'float16') {
-    const full = tensor(values as Numbers, shapeGiven ? (second as number[]) : undefined, { dtype: 'float32' })
+    const shape = shapeGiven ? (second as number[]) : undefined
+    const full = tensor(values as Numbers, shape, { dtype: 'float32', device: options?.device })
     const half = call('cast', [full], [dtypeCode('tensor', dtype)])
     full.dispose()
     return half
@@ -164,56 +175,59 @@ export function tensor(values: unknown, second?: unknown, third?: unknown): Tens
     else flatten(values, nesting, 0, write)
     data = made
   }
-  return fromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), shape, dtype)
+  return fromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), shape, dtype, options)
 }
 
 /** A tensor of raw bytes in the machine's byte order (which `Tensor.bytes` gives). */
-export function fromBytes<D extends DType>(bytes: Uint8Array, shape: readonly number[], dtype: D): Tensor<D> {
+export function fromBytes<D extends DType>(
+  bytes: Uint8Array,
+  shape: readonly number[],
+  dtype: D,
+  options: Placement = {}
+): Tensor<D> {
   if (!(bytes instanceof Uint8Array)) throw expected('fromBytes', 'a Uint8Array', quoted(bytes))
   checkShape('fromBytes', shape)
   const code = dtypeCode('fromBytes', dtype)
-  for (let i = 0; i < shape.length; i++) native.numbers[i] = shape[i]!
-  return wrap(native.create(code, shape.length, bytes))
+  return onDevice('fromBytes', options.device, () => {
+    for (let i = 0; i < shape.length; i++) native.numbers[i] = shape[i]!
+    return wrap(native.create(code, shape.length, bytes))
+  })
 }
 
 /** A tensor of one value throughout. */
-export function full(shape: readonly number[], value: number): Tensor<'float32'>
+export function full(shape: readonly number[], value: number, options?: PlacementOnly): Tensor<'float32'>
 export function full<D extends DType>(shape: readonly number[], value: number, options: TensorOptions<D>): Tensor<D>
-export function full(shape: readonly number[], value: number, options?: Partial<TensorOptions<DType>>): Tensor<any> {
+export function full(shape: readonly number[], value: number, options?: AnyOptions): Tensor<any> {
   if (typeof value !== 'number') throw expected('full', 'a number', quoted(value))
   return constant('full', shape, value, options)
 }
 
-function constant(
-  op: string,
-  shape: readonly number[],
-  value: number,
-  options?: Partial<TensorOptions<DType>>
-): Tensor<any> {
-  return call('fill', [], [value, dtypeCode(op, options?.dtype ?? 'float32'), ...checkShape(op, shape)])
+function constant(op: string, shape: readonly number[], value: number, options?: AnyOptions): Tensor<any> {
+  const numbers = [value, dtypeCode(op, options?.dtype ?? 'float32'), ...checkShape(op, shape)]
+  return onDevice(op, options?.device, () => call('fill', [], numbers))
 }
 
 /** A tensor of zeros. */
-export function zeros(shape: readonly number[]): Tensor<'float32'>
+export function zeros(shape: readonly number[], options?: PlacementOnly): Tensor<'float32'>
 export function zeros<D extends DType>(shape: readonly number[], options: TensorOptions<D>): Tensor<D>
-export function zeros(shape: readonly number[], options?: TensorOptions<DType>): Tensor<any> {
+export function zeros(shape: readonly number[], options?: AnyOptions): Tensor<any> {
   return constant('zeros', shape, 0, options)
 }
 
 /** A tensor of ones. */
-export function ones(shape: readonly number[]): Tensor<'float32'>
+export function ones(shape: readonly number[], options?: PlacementOnly): Tensor<'float32'>
 export function ones<D extends DType>(shape: readonly number[], options: TensorOptions<D>): Tensor<D>
-export function ones(shape: readonly number[], options?: TensorOptions<DType>): Tensor<any> {
+export function ones(shape: readonly number[], options?: AnyOptions): Tensor<any> {
   return constant('ones', shape, 1, options)
 }
 
-/** Zeros of another tensor's shape and dtype. */
+/** Zeros of another tensor's shape and dtype, where that is. */
 export function zerosLike<D extends DType>(like: Tensor<D>): Tensor<D> {
   if (!(like instanceof Tensor)) throw expected('zerosLike', 'a tensor', quoted(like))
   return constant('zerosLike', like.shape, 0, like)
 }
 
-/** Ones of another tensor's shape and dtype. */
+/** Ones of another tensor's shape and dtype, where that is. */
 export function onesLike<D extends DType>(like: Tensor<D>): Tensor<D> {
   if (!(like instanceof Tensor)) throw expected('onesLike', 'a tensor', quoted(like))
   return constant('onesLike', like.shape, 1, like)

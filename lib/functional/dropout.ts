@@ -23,7 +23,8 @@ export function dropout<D extends FloatDType>(x: Tensor<D>, p = 0.5, options: Dr
     throw expected('dropout', 'an object of options', describe(options))
   const { training = true, seed } = options
   if (!training || p === 0) return x
-  return mul(x, bernoulli(x.shape, 1 - p, { value: p === 1 ? 0 : 1 / (1 - p), dtype: x.dtype, seed }))
+  const { shape, dtype, device } = x
+  return mul(x, bernoulli(shape, 1 - p, { value: p === 1 ? 0 : 1 / (1 - p), dtype, device, seed }))
 }
 
 declare module '../tensor.js' {

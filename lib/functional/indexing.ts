@@ -82,7 +82,8 @@ export function oneHot(indices: IndexTensor, classes: number, options?: TensorOp
   checkInteger('oneHot', 'a number of classes from 0', classes, 0)
   const dtype = options?.dtype ?? 'float32'
   const places = unsqueeze(indices as Tensor<'int32'>, -1)
-  const ones = full(places.shape, 1, { dtype: dtype === 'bool' ? 'uint8' : dtype })
+  const { shape, device } = places
+  const ones = full(shape, 1, { dtype: dtype === 'bool' ? 'uint8' : dtype, device })
   return astype(call('scatterAdd', [places, ones], [-1, 1, classes]), dtype)
 }
 

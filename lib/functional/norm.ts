@@ -41,11 +41,11 @@ function affineOf(
   op: string,
   options: NormalisationOptions,
   shape: readonly number[],
-  dtype: FloatDType
+  { dtype, device }: Tensor<FloatDType>
 ): [Tensor<any>, Tensor<any>] {
   const { scale, offset } = options
   const number = (value: number, other: Tensor<any> | undefined) =>
-    full(shape, value, { dtype: other instanceof Tensor ? (other.dtype as FloatDType) : dtype })
+    full(shape, value, { dtype: other instanceof Tensor ? (other.dtype as FloatDType) : dtype, device })
   return [tensorOf(op, 'a scale', scale ?? number(1, offset)), tensorOf(op, 'an offset', offset ?? number(0, scale))]
 }
 
@@ -62,12 +62,13 @@ export function batchNorm<D extends FloatDType>(x: Tensor<D>, options: BatchNorm
   if (!training && (runningMean === undefined || runningVariance === undefined)) {
     throw expected('batchNorm', 'runningMean and runningVariance', 'none', 'They are needed when not training.')
   }
+  const { device } = x
   const shape = x.shape.slice(-1)
   const inputs = [
     x,
-    ...affineOf('batchNorm', options ?? {}, shape, x.dtype),
-    tensorOf('batchNorm', 'a running mean', runningMean ?? zeros(shape)),
-    tensorOf('batchNorm', 'a running variance', runningVariance ?? ones(shape))
+    ...affineOf('batchNorm', options ?? {}, shape, x),
+    tensorOf('batchNorm', 'a running mean', runningMean ?? zeros(shape, { device })),
+    tensorOf('batchNorm', 'a running variance', runningVariance ?? ones(shape, { device }))
   ]
   const numbers = [epsilonOf('batchNorm', options ?? {}), checkNumber('batchNorm', 'a momentum in [0, 1]', momentum)]
   if (!training) return named('batchNorm', 'batchNormInference', () => call('batchNormInference', inputs, numbers))
@@ -79,7 +80,7 @@ export function batchNorm<D extends FloatDType>(x: Tensor<D>, options: BatchNorm
 function layer(op: string, x: Tensor<any>, axes: number, options: NormalisationOptions): Tensor<any> {
   const { scale, offset } = options
   const shape = x.shape.slice(x.rank - axes)
-  const affine = scale === undefined && offset === undefined ? [] : affineOf(op, options, shape, x.dtype)
+  const affine = scale === undefined && offset === undefined ? [] : affineOf(op, options, shape, x)
   const numbers = [axes, epsilonOf(op, options)]
   const [y, ...statistics] = named(op, 'layerNorm', () => callMany('layerNorm', [x, ...affine], numbers))
   for (const tensor of statistics) tensor.dispose() // the tape keeps them

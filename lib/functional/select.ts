@@ -13,8 +13,7 @@ export function where<D extends DType>(
 ): Tensor<D> {
   const partner = a instanceof Tensor ? a : b
   if (!(partner instanceof Tensor)) throw expected('where', 'a tensor on at least one side', quoted(a))
-  const side = (value: Tensor<D> | number): Tensor<D> =>
-    typeof value === 'number' ? full([], value, { dtype: partner.dtype }) : value
+  const side = (value: Tensor<D> | number): Tensor<D> => (typeof value === 'number' ? full([], value, partner) : value)
   return call('where', [condition, side(a), side(b)])
 }
 

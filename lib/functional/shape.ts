@@ -1,6 +1,7 @@
 // Views, and ops that lay values out anew: reshape, permute, slice and get, pad, concat, broadcasting; casts, ranges, assignment.
 import { checkInteger, checkIntegers, checkWord, describe, expected, quoted } from '../errors.js'
 import { addMethods, binary, call, opNumbers, Tensor, type DType, type NumberDType } from '../tensor.js'
+import { onDevice } from '../device.js'
 import { checkShape, dtypeCode, type TensorOptions } from './creation.js'
 
 /**
@@ -359,7 +360,8 @@ export function arange(start: number, stop?: number, step = 1, options?: TensorO
   }
   if (step === 0) throw expected('arange', 'a step other than 0', '0')
   const count = Math.max(0, Math.ceil((to - from) / step))
-  return call('iota', [], [dtypeCode('arange', options?.dtype ?? 'float32'), from, step, count])
+  const dtype = dtypeCode('arange', options?.dtype ?? 'float32')
+  return onDevice('arange', options?.device, () => call('iota', [], [dtype, from, step, count]))
 }
 
 /** `count` numbers in equal distances from `start` to `stop`, both included. float32 unless `{ dtype }` says otherwise. */
@@ -382,7 +384,8 @@ export function linspace(
   }
   checkInteger('linspace', 'a count from 0', count, 0)
   const step = count > 1 ? (stop - start) / (count - 1) : 0
-  return call('iota', [], [dtypeCode('linspace', options?.dtype ?? 'float32'), start, step, count])
+  const dtype = dtypeCode('linspace', options?.dtype ?? 'float32')
+  return onDevice('linspace', options?.device, () => call('iota', [], [dtype, start, step, count]))
 }
 
 declare module '../tensor.js' {

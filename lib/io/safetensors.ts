@@ -1,7 +1,8 @@
 // Tensors in files of the safetensors format. Nothing of a file is ever executed.
 import { open, type FileHandle } from 'node:fs/promises'
+import { checkDevice } from '../device.js'
 import { expected, quoted } from '../errors.js'
-import { fromBytes } from '../functional.js'
+import { fromBytes, type Placement } from '../functional.js'
 import { Tensor, type DType } from '../tensor.js'
 import { writeAtomically } from './atomic.js'
 import { decodeHeader, encodeHeader, layOut, MAX_HEADER, refusal, type Header } from './safetensors-header.js'
@@ -47,9 +48,11 @@ export async function writeSafetensors(
 
 /**
  * Reads the safetensors file `path`. Throws for a file that is malformed in any way (lengths, JSON, names that stand
- * twice, dtypes, shapes, ranges of bytes that overlap, leave holes or end outside the file), before a tensor is made.
+ * twice, dtypes, shapes, ranges of bytes that overlap, leave holes or end outside the file), before a tensor is made. The tensors are
+ * made on the default device unless another is given.
  */
-export async function readSafetensors(path: string): Promise<Safetensors> {
+export async function readSafetensors(path: string, options: Placement = {}): Promise<Safetensors> {
+  const device = checkDevice('readSafetensors', options.device)
   const file = await open(path)
   try {
     const { entries, metadata, start } = await readHeader(file, path)
@@ -57,7 +60,7 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
     for (const [name, { dtype, shape, begin, end }] of entries) {
       const bytes = await readExactly(file, start + begin, end - begin, path)
       if (dtype === 'bool') checkBools(bytes, name, path)
-      tensors.set(name, fromBytes(bytes, shape, dtype))
+      tensors.set(name, fromBytes(bytes, shape, dtype, { device }))
     }
     return { tensors, metadata }
   } finally {

@@ -4,7 +4,7 @@ import { ones, zeros } from '../functional/creation.js'
 import { scatterAddAlong } from '../functional/indexing.js'
 import { assign } from '../functional/shape.js'
 import { handleOf, keep, type Tensor } from '../tensor.js'
-import { classNumbers, specOf, takeState, updating, type State } from './check.js'
+import { classNumbers, follow, specOf, takeState, updating, type State } from './check.js'
 
 export interface AccuracyOptions {
   /** An answer is right where the label is among that many classes with the highest scores: 1 unless given. */
@@ -51,6 +51,7 @@ export class Accuracy {
       if (labels.rank !== 1 || labels.shape[0] !== n)
         throw expected(op, `labels [${n}], one for each prediction`, specOf(labels))
       if (n === 0) return
+      follow(this.state(), predictions)
       const hits = scores ? this.#among(predictions, right) : classNumbers(op, 'predictions', predictions).equal(right)
       assign(this.#right, this.#right.add(hits.sum().astype('int64')))
       assign(this.#examples, this.#examples.add(n))
@@ -63,7 +64,7 @@ export class Accuracy {
     if (this.topK > classes)
       throw expected('Accuracy.update', `scores of at least ${this.topK} classes`, specOf(scores), 'See topK.')
     const { indices } = scores.topK(this.topK)
-    const chosen = scatterAddAlong(indices, ones(indices.shape, { dtype: 'uint8' }), classes)
+    const chosen = scatterAddAlong(indices, ones(indices.shape, { dtype: 'uint8', device: indices.device }), classes)
     return chosen.gatherAlong(labels.unsqueeze(1))
   }
 

@@ -1,5 +1,6 @@
 // What all metrics ask of their arguments and of the states that they take on.
 import { withGradientMode } from '../autograd.js'
+import { move } from '../device.js'
 import { describe, expected, quoted } from '../errors.js'
 import { assign } from '../functional/shape.js'
 import { handleOf, Tensor, tidy, type DType } from '../tensor.js'
@@ -10,6 +11,11 @@ export type State = Record<string, Tensor<any>>
 /** @internal Runs an update: no history, and what it makes is freed but for what it keeps. */
 export function updating(f: () => void): void {
   withGradientMode(false, () => tidy(f))
+}
+
+/** @internal Brings a metric's tensors to where what it counts is. */
+export function follow(own: Readonly<State>, { device }: Tensor<any>): void {
+  for (const tensor of Object.values(own)) move(tensor, device)
 }
 
 /** @internal `dtype [shape]` of a tensor. */
@@ -64,6 +70,6 @@ export function takeState(op: string, state: unknown, own: Readonly<State>): voi
     if (specOf(from) !== specOf(to)) throw expected(op, `'${name}' as ${specOf(to)}`, specOf(from))
   }
   updating(() => {
-    for (const [name, to] of Object.entries(own)) assign(to, given[name]!.detach())
+    for (const [name, to] of Object.entries(own)) assign(to, given[name]!.detach().to(to.device))
   })
 }

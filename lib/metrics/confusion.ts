@@ -4,7 +4,7 @@ import { checkWord, describe, expected } from '../errors.js'
 import { zeros } from '../functional/creation.js'
 import { assign } from '../functional/shape.js'
 import { call, keep, type Tensor } from '../tensor.js'
-import { classNames, classNumber, classNumbers, takeState, updating, type State } from './check.js'
+import { classNames, classNumber, classNumbers, follow, takeState, updating, type State } from './check.js'
 import { accuracyOf, averageOf, ratio, Report, rowsOf, sum, table, type Average } from './report.js'
 
 export type { Average } from './report.js'
@@ -57,6 +57,7 @@ export class Confusion {
   update(predictions: Tensor<any>, labels: Tensor<any>): void {
     updating(() => {
       const guesses = classNumbers('Confusion.update', 'predictions', predictions)
+      follow(this.state(), guesses)
       call('count', [guesses, classNumbers('Confusion.update', 'labels', labels), this.#counts])
     })
   }

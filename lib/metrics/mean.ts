@@ -3,7 +3,7 @@ import { checkNumber, expected, quoted } from '../errors.js'
 import { full, zeros } from '../functional/creation.js'
 import { assign, stack } from '../functional/shape.js'
 import { handleOf, keep, Tensor } from '../tensor.js'
-import { specOf, takeState, updating, type State } from './check.js'
+import { follow, specOf, takeState, updating, type State } from './check.js'
 
 const floats = ['float32', 'bfloat16', 'float16']
 
@@ -44,11 +44,12 @@ export class Mean {
     }
     if (values.size === 0) return
     updating(() => {
+      follow(this.state(), values)
       const x: Tensor = values.astype('float32')
       const [sum, total] =
         weight instanceof Tensor
           ? [x.mul(weight.astype('float32')).sum(), weight.astype('float32').sum()]
-          : [x.sum().mul(weight), full([], weight * values.size)]
+          : [x.sum().mul(weight), full([], weight * values.size, { device: values.device })]
       const added = stack([sum, total])
       // What the rounded sum lacks: exact in floating point, whichever is larger.
       const next = this.#sums.add(added)

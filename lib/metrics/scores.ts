@@ -203,7 +203,10 @@ async function countsOf(scores: Tensor<'float32'> | undefined, labels: Tensor<'u
   const sorted = detached(() => {
     const { values, indices } = scores.sort(0, { descending: true })
     // The last of equal scores stands for its threshold.
-    const ends = concat([values.slice(1).notEqual(values.slice(0, -1)), ones([1], { dtype: 'bool' })])
+    const ends = concat([
+      values.slice(1).notEqual(values.slice(0, -1)),
+      ones([1], { dtype: 'bool', device: scores.device })
+    ])
     return {
       values,
       found: labels.gather(indices).cumsum(0),
@@ -218,7 +221,7 @@ async function countsOf(scores: Tensor<'float32'> | undefined, labels: Tensor<'u
     if (unordered > 0) throw expected('Scores', 'scores that are numbers', `NaN for ${unordered} of ${n} examples`)
     if (unknown > 0) throw expected('Scores', 'labels of 0 or 1', `others for ${unknown} of ${n} examples`)
     picked = detached(() => {
-      const places = arange(0, n, 1, { dtype: 'int32' })
+      const places = arange(0, n, 1, { dtype: 'int32', device: scores.device })
       const at = scatterAdd(sorted.rank, where(sorted.ends, places, 0), distinct)
       const truePositives = sorted.found.gather(at)
       return [sorted.values.gather(at), truePositives, at.add(1).sub(truePositives)]

@@ -13,10 +13,11 @@ export class Store {
     return this.#pieces.reduce((n, piece) => n + piece.shape[0]!, 0)
   }
 
-  /** Adds the rows of x, which are copied. */
+  /** Adds the rows of x, which are copied; the others are then where x is. */
   push(x: Tensor<any>): void {
     const n = x.shape[0]!
     if (n === 0) return
+    this.#pieces = this.#pieces.map((piece) => keep(piece.to(x.device)))
     let first = this.#pieces.length
     for (let size = n; first > 0 && this.#pieces[first - 1]!.shape[0]! < 2 * size; first--)
       size += this.#pieces[first - 1]!.shape[0]!

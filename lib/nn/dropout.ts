@@ -35,7 +35,8 @@ export class ChannelDropout extends Dropout {
   override forward<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
     if (!this.training || this.rate === 0) return x
     if (x.rank < 2) throw expected('ChannelDropout', 'an input of at least 2 axes', shapeText(x.shape))
-    const kept = dropout(ones([x.shape[0]!, ...x.shape.slice(1, -1).map(() => 1), x.shape.at(-1)!]), this.rate)
+    const { shape, device } = x
+    const kept = dropout(ones([shape[0]!, ...shape.slice(1, -1).map(() => 1), shape.at(-1)!], { device }), this.rate)
     return mul(x, kept.astype(x.dtype))
   }
 }

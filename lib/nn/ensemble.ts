@@ -1,8 +1,9 @@
 // What is done to a classifier's scores in use alone: the mean over a picture and its mirror image, and classes put together.
-import { add, flip, gather, logSoftmax, logSumExp, reshape, tensor } from '../functional.js'
+import { add, flip, gather, logSoftmax, logSumExp, reshape } from '../functional.js'
+import { Resident } from '../functional/resident.js'
 import { stack } from '../functional/shape.js'
 import { checkInteger, expected, quoted } from '../errors.js'
-import { keep, type FloatDType, type Tensor } from '../tensor.js'
+import type { FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
 import { checkModule } from './check.js'
 import { Module } from './module.js'
@@ -38,8 +39,8 @@ export class FlipAverage extends Module {
 export class ClassGroups extends Module {
   readonly groups: readonly number[]
   /** For each class the scores of its finer ones, filled up to one number; and minus infinity where it was filled up. */
-  readonly #picks: Tensor<'int32'>
-  readonly #filled: Tensor<'float32'>
+  readonly #picks: Resident<'int32'>
+  readonly #filled: Resident<'float32'>
 
   /** @param groups for each fine class the number of the class that it belongs to; each from 0 to the largest must have one. */
   constructor(groups: readonly number[]) {
@@ -59,13 +60,10 @@ export class ClassGroups extends Module {
     const longest = Math.max(...classes.map(({ length }) => length))
     const each = <T>(f: (members: number[], i: number) => T): T[] =>
       classes.flatMap((members) => Array.from({ length: longest }, (_, i) => f(members, i)))
-    this.#picks = keep(tensor(Int32Array.from(each((members, i) => members[i] ?? 0))))
-    this.#filled = keep(
-      tensor(
-        each((members, i) => (i < members.length ? 0 : -Infinity)),
-        [classes.length, longest]
-      )
-    )
+    const picks = Int32Array.from(each((members, i) => members[i] ?? 0))
+    const filled = Float32Array.from(each((members, i) => (i < members.length ? 0 : -Infinity)))
+    this.#picks = new Resident<'int32'>(picks, [picks.length])
+    this.#filled = new Resident<'float32'>(filled, [classes.length, longest])
   }
 
   forward<D extends FloatDType>(scores: Tensor<D>): Tensor<D> {
@@ -73,9 +71,9 @@ export class ClassGroups extends Module {
       throw expected('ClassGroups', `scores [n, ${this.groups.length}]`, shapeText(scores.shape))
     }
     if (this.training) return scores
-    const picked = gather(logSoftmax(scores), this.#picks, 1)
+    const picked = gather(logSoftmax(scores), this.#picks.on(scores.device), 1)
     const grouped = reshape(picked, [scores.shape[0]!, ...this.#filled.shape])
-    return logSumExp(add(grouped, this.#filled.astype(scores.dtype)), 2)
+    return logSumExp(add(grouped, this.#filled.on(scores.device).astype(scores.dtype)), 2)
   }
 
   override describe(): string {

@@ -1,6 +1,7 @@
 // Layers whose tensors' sizes follow from the first input.
 import { requireGradient } from '../autograd.js'
 import { withCompute } from '../compute.js'
+import { device, onDevice } from '../device.js'
 import { expected, quoted } from '../errors.js'
 import { Tensor, type DType } from '../tensor.js'
 import { Module } from './module.js'
@@ -61,7 +62,7 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
 
   /**
    * Makes the layer's tensors for the input `x` by the sizes of its last `axes` axes. Throws, before anything is made,
-   * where `x` isn't a tensor of `least` to `most` axes.
+   * where `x` isn't a tensor of `least` to `most` axes. They are made where `to` has put the module, else where `x` is.
    */
   protected prepareFor(x: Tensor<DType>, axes = 1, least = axes, most = Infinity): void {
     const op = this.constructor.name
@@ -69,25 +70,31 @@ export abstract class Layer<Output = Tensor> extends Module<Output> {
     if (x.rank < least || x.rank > most) {
       throw expected(op, `an input of ${least === most ? '' : 'at least '}${least} axes`, shapeText(x.shape))
     }
-    this.prepare(x.shape.slice(x.rank - axes))
+    if (!this.ownBuilt) onDevice(op, x.device, () => this.prepare(x.shape.slice(x.rank - axes)))
   }
 
   /** Makes the layer's tensors for inputs of `inputSize`, unless they are there; with the values `given`, where they are. */
   prepare(inputSize: readonly number[], given?: ReadonlyMap<string, Tensor<DType>>): void {
     if (this.ownBuilt) return
-    const made = new Map<string, Tensor<DType>>()
-    for (const [name, variable] of Object.entries(this.variablesFor(inputSize))) {
-      spend(this.constructor.name, variable.shape)
-      const value = given?.get(name) ?? withCompute('float32', variable.initial)
-      this.#check(name, variable, value)
-      made.set(name, variable.kind === 'parameter' ? parameter(value as Tensor) : buffer(value))
-    }
+    const made = onDevice(this.constructor.name, this.placed, () => this.#make(inputSize, given))
     for (const name of this.#waiting) {
       const value = made.get(name)
       if (value && this.frozen) requireGradient(value, false)
       Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true })
     }
     this.#waiting = []
+  }
+
+  #make(inputSize: readonly number[], given?: ReadonlyMap<string, Tensor<DType>>): Map<string, Tensor<DType>> {
+    const made = new Map<string, Tensor<DType>>()
+    for (const [name, variable] of Object.entries(this.variablesFor(inputSize))) {
+      spend(this.constructor.name, variable.shape)
+      const value = given?.get(name) ?? withCompute('float32', variable.initial)
+      this.#check(name, variable, value)
+      const here = value.to(device())
+      made.set(name, variable.kind === 'parameter' ? parameter(here as Tensor) : buffer(here))
+    }
+    return made
   }
 
   /** An initialiser may be the user's. */

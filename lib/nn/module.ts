@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { noGrad, requireGradient } from '../autograd.js'
 import { noteDependency } from '../compile.js'
+import { checkDevice, device, move } from '../device.js'
 import { expected } from '../errors.js'
 import { zeros } from '../functional/creation.js'
 import { Tensor, tidy, type DType } from '../tensor.js'
@@ -26,6 +27,7 @@ import { loadWeights, saveWeights, type LoadOptions, type SaveOptions } from './
 export abstract class Module<Output = Tensor> {
   #training = true
   #frozen = false
+  #placed: string | undefined
 
   abstract forward(...inputs: any[]): Output
 
@@ -88,6 +90,31 @@ export abstract class Module<Output = Tensor> {
     return this
   }
 
+  /**
+   * Brings all parameters and buffers in this module to a device, 'cpu' or 'cuda:0', in place: optimizers that know them, made
+   * before or after, go on, and bring their own state along at their next step. Parameters that are yet to be made will be made there.
+   */
+  to(device: string): this {
+    const name = checkDevice('to', device)
+    for (const module of this.modules()) module.#placed = name
+    for (const tensor of this.#state()) move(tensor, name)
+    return this
+  }
+
+  /** Where the parameters and buffers are, or will be made: where `to` brought them, else on the default device. */
+  get device(): string {
+    return this.#state()[0]?.device ?? this.#placed ?? device()
+  }
+
+  /** Where `to` has put this module; undefined: nowhere yet. */
+  protected get placed(): string | undefined {
+    return this.#placed
+  }
+
+  #state(): Tensor<DType>[] {
+    return [...this.variables('parameter'), ...this.variables('buffer')].map(([, tensor]) => tensor)
+  }
+
   /** All parameters, frozen ones included: a module's own, then those of its members. Throws while a layer's sizes are unknown. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()]
@@ -141,7 +168,8 @@ export abstract class Module<Output = Tensor> {
     const modes = this.#modes()
     this.eval()
     try {
-      tidy(() => noGrad(() => void this.forward(zeros(inputShape, { dtype: options.dtype ?? 'float32' }))))
+      const { dtype = 'float32' } = options
+      tidy(() => noGrad(() => void this.forward(zeros(inputShape, { dtype, device: this.device }))))
     } finally {
       for (const [module, training] of modes) module.#training = training
     }

@@ -10,8 +10,7 @@ import {
   mean,
   mul,
   reshape,
-  sum,
-  tensor
+  sum
 } from '../functional.js'
 import { checkOptions, expected } from '../errors.js'
 import {
@@ -22,7 +21,8 @@ import {
   type WindowPadding,
   type WindowPadding1d
 } from '../functional/window.js'
-import { keep, type FloatDType, type Tensor } from '../tensor.js'
+import type { FloatDType, Tensor } from '../tensor.js'
+import { Resident } from '../functional/resident.js'
 import { remember } from './arguments.js'
 import { countOf } from './check.js'
 import { shapeText } from './names.js'
@@ -138,8 +138,8 @@ function windowsOf(size: number, parts: number): { start: number; end: number }[
 
 /** Windows of several lengths along one axis, filled up to the longest: the places in them, and each place's share of a mean. */
 interface Uneven {
-  places: Tensor<'int32'>
-  shares: Tensor<'float32'>
+  places: Resident<'int32'>
+  shares: Resident<'float32'>
   longest: number
 }
 
@@ -174,10 +174,10 @@ abstract class AdaptivePool extends Module {
 
   #along<D extends FloatDType>(x: Tensor<D>, axis: 1 | 2, parts: number): Tensor<D> {
     const { places, shares, longest } = this.#unevenOf(x.shape[axis]!, parts)
-    const picked = gather(x, places, axis)
+    const picked = gather(x, places.on(x.device), axis)
     const windows = reshape(picked, [...x.shape.slice(0, axis), parts, longest, ...x.shape.slice(axis + 1)])
     const ones = windows.shape.slice(axis + 2).map(() => 1)
-    return this.reduce(windows, axis + 1, reshape(shares, [parts, longest, ...ones]).astype(x.dtype))
+    return this.reduce(windows, axis + 1, reshape(shares.on(x.device), [parts, longest, ...ones]).astype(x.dtype))
   }
 
   #unevenOf(size: number, parts: number): Uneven {
@@ -188,14 +188,13 @@ abstract class AdaptivePool extends Module {
     const longest = Math.max(...windows.map(({ start, end }) => end - start))
     const each = (f: (start: number, end: number, i: number) => number) =>
       windows.flatMap(({ start, end }) => Array.from({ length: longest }, (_, i) => f(start, end, i)))
-    const places = keep(tensor(Int32Array.from(each((start, end, i) => Math.min(start + i, end - 1)))))
-    const shares = keep(
-      tensor(
-        each((start, end, i) => (start + i < end ? 1 / (end - start) : 0)),
-        [parts, longest]
-      )
-    )
-    this.#uneven.set(key, { places, shares, longest })
+    const places = Int32Array.from(each((start, end, i) => Math.min(start + i, end - 1)))
+    const shares = Float32Array.from(each((start, end, i) => (start + i < end ? 1 / (end - start) : 0)))
+    this.#uneven.set(key, {
+      places: new Resident<'int32'>(places, [places.length]),
+      shares: new Resident<'float32'>(shares, [parts, longest]),
+      longest
+    })
     return this.#uneven.get(key)!
   }
 

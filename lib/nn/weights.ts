@@ -40,7 +40,7 @@ export async function saveWeights(module: Module<unknown>, path: string, options
 export async function loadWeights(module: Module<unknown>, path: string, options: LoadOptions): Promise<void> {
   const prefix = options?.prefix ?? ''
   if (typeof prefix !== 'string') throw expected('load', 'a prefix as text', quoted(prefix))
-  takeWeights(module, await readSafetensors(path), path, prefix)
+  takeWeights(module, await readSafetensors(path, { device: module.device }), path, prefix)
 }
 
 /**
@@ -54,7 +54,12 @@ export function takeWeights(module: Module<unknown>, file: Safetensors, path: st
   if (problems) {
     throw expected('load', `the tensors of ${module.constructor.name} in ${path}`, problems, 'Nothing was changed.')
   }
-  const values = plan.found.map(({ name, dtype }) => file.tensors.get(name)!.astype(dtype))
+  const values = plan.found.map(({ name, dtype, target, layer }) =>
+    file.tensors
+      .get(name)!
+      .to((target ?? layer!).device)
+      .astype(dtype)
+  )
   const created = new Map([...plan.sizes.keys()].map((layer) => [layer, new Map<string, Tensor<DType>>()]))
   for (const [i, { target, layer, member }] of plan.found.entries()) {
     if (target) assign(target, values[i]!)

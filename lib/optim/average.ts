@@ -1,6 +1,7 @@
 // The moving average of a model's weights: smoother than the last step's, and often better.
 import { withGradientMode } from '../autograd.js'
 import { noteDependency } from '../compile.js'
+import { move } from '../device.js'
 import { checkOptions, describe, expected } from '../errors.js'
 import { zeros } from '../functional/creation.js'
 import { add, div, minimum, mul, sub } from '../functional/elementwise.generated.js'
@@ -90,8 +91,9 @@ export class WeightAverage {
     if (this.#updates === undefined) throw expected('swap', 'an average', 'none yet', 'Call update first.')
     tidy(() =>
       withGradientMode(false, () => {
+        this.#make()
         const entries = [...this.#entries.values()]
-        const back = this.#own
+        const back = this.#own?.map((value, i) => value.to(entries[i]!.own.device))
         this.#own = back ? undefined : entries.map(({ own }) => keep(own.detach().copy()))
         for (const [i, { own, average }] of entries.entries()) assign(own, back?.[i] ?? average.astype(own.dtype))
         for (const tensor of back ?? []) tensor.dispose()
@@ -122,8 +124,9 @@ export class WeightAverage {
     checkState(op, state, wanted)
     tidy(() =>
       withGradientMode(false, () => {
-        assign(this.#make(), state['updates']!.detach())
-        for (const [name, { average }] of this.#entries) assign(average, state[`weights.${name}`]!.detach())
+        const take = (to: Tensor<any>, name: string) => assign(to, state[name]!.detach().to(to.device))
+        take(this.#make(), 'updates')
+        for (const [name, { average }] of this.#entries) take(average, `weights.${name}`)
       })
     )
   }
@@ -132,13 +135,21 @@ export class WeightAverage {
     return [...this.#model.namedParameters(), ...this.#model.namedBuffers()]
   }
 
-  /** Makes the averages, unless they are there, as copies of the model's values; the number of updates. */
+  /** Makes the averages as copies of the model's values, or where they are there brings them to where these are; the number of updates. */
   #make(): Tensor<'float32'> {
-    if (this.#updates !== undefined) return this.#updates
+    if (this.#updates !== undefined) {
+      for (const { own, average } of this.#entries.values()) move(average, own.device)
+      return move(this.#updates, this.#device ?? this.#updates.device)
+    }
     for (const [name, own] of this.#tensors()) {
       const value = own.detach()
       this.#entries.set(name, { own, average: keep(isFloat(own) ? value.astype('float32').copy() : value.copy()) })
     }
-    return (this.#updates = keep(zeros([])))
+    return (this.#updates = keep(zeros([], { device: this.#device })))
+  }
+
+  /** Where the model is. */
+  get #device(): string | undefined {
+    return this.#entries.values().next().value?.own.device
   }
 }

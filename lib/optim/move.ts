@@ -9,7 +9,8 @@ export function moveAll(
   rate: Tensor<'float32'> | number
 ): void {
   if (targets.length === 0) return
-  const rates = typeof rate === 'number' ? tensor(rate) : rate
-  const inputs = [rates, rates, tensor(1), ...targets.flatMap((target, i) => [target, directions[i]!])]
+  const { device } = targets[0]!
+  const rates = typeof rate === 'number' ? tensor(rate, { device }) : rate
+  const inputs = [rates, rates, tensor(1, { device }), ...targets.flatMap((target, i) => [target, directions[i]!])]
   callMany('optimizer', inputs, [0, targets.length, 0, 0, 0, 0, 0, 0])
 }

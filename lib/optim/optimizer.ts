@@ -3,6 +3,7 @@
 import { backward, withGradientMode } from '../autograd.js'
 import { noteDependency } from '../compile.js'
 import { currentCompute } from '../compute.js'
+import { move, onDevice } from '../device.js'
 import { checkWord, describe, expected } from '../errors.js'
 import { tensor, zeros } from '../functional/creation.js'
 import { add, div, minimum, mul, neg, sqrt, square } from '../functional/elementwise.generated.js'
@@ -122,7 +123,7 @@ export abstract class Optimizer {
   minimize(loss: Tensor<any>, model: Trainable): void {
     const parameters = this.#parametersOf('minimize', model)
     checkLoss('minimize', loss)
-    tidy(() => {
+    this.#at(parameters, () => {
       const scale = this.#lossScale()
       this.#update(parameters, backward(scale?.scaled(loss) ?? loss, parameters), scale)
     })
@@ -135,7 +136,7 @@ export abstract class Optimizer {
   accumulate(loss: Tensor<any>, model: Trainable): void {
     const parameters = this.#parametersOf('accumulate', model)
     checkLoss('accumulate', loss)
-    tidy(() => {
+    this.#at(parameters, () => {
       const scale = this.#lossScale()
       const gradients = backward(scale?.scaled(loss) ?? loss, parameters)
       withGradientMode(false, () => {
@@ -155,7 +156,7 @@ export abstract class Optimizer {
     for (const gradient of gradients) {
       if (!(gradient instanceof Tensor)) throw expected('step', 'gradients that are tensors', describe(gradient))
     }
-    tidy(() => this.#update(parameters, gradients))
+    this.#at(parameters, () => this.#update(parameters, gradients))
   }
 
   /**
@@ -202,22 +203,24 @@ export abstract class Optimizer {
     checkState(op, state, wanted)
     this.#parameters.clear()
     for (const parameter of parameters) this.#parameters.add(parameter)
-    const take = (to: Tensor<'float32'>, name: string): unknown => tidy(() => assign(to, state[name]!.detach()))
-    take(this.#counter(), 'steps')
-    for (const [i, parameter] of trained) {
-      for (const [name, slot] of Object.entries(this.#slotsOf(parameter))) take(slot, `${i}.${name}`)
-    }
-    this.#forgetSums()
-    if (given('accumulated')) take((this.#count ??= keep(zeros([]))), 'accumulated')
-    for (const [i, parameter] of parameters.entries()) {
-      if (given(`${i}.sum`)) take(this.#sumOf(parameter), `${i}.sum`)
-    }
-    this.#scale?.reset()
-    if (given('lossScale')) {
-      this.#scale ??= new LossScale()
-      take(this.#scale.scale, 'lossScale')
-      take(this.#scale.goodSteps, 'goodSteps')
-    }
+    this.#at(parameters, () => {
+      const take = (to: Tensor<'float32'>, name: string): unknown => assign(to, state[name]!.detach().to(to.device))
+      take(this.#counter(), 'steps')
+      for (const [i, parameter] of trained) {
+        for (const [name, slot] of Object.entries(this.#slotsOf(parameter))) take(slot, `${i}.${name}`)
+      }
+      this.#forgetSums()
+      if (given('accumulated')) take((this.#count ??= keep(zeros([]))), 'accumulated')
+      for (const [i, parameter] of parameters.entries()) {
+        if (given(`${i}.sum`)) take(this.#sumOf(parameter), `${i}.sum`)
+      }
+      this.#scale?.reset()
+      if (given('lossScale')) {
+        this.#scale ??= new LossScale()
+        take(this.#scale.scale, 'lossScale')
+        take(this.#scale.goodSteps, 'goodSteps')
+      }
+    })
   }
 
   #lossScale(): LossScale | undefined {
@@ -228,19 +231,28 @@ export abstract class Optimizer {
     return (this.#steps ??= keep(zeros([])))
   }
 
+  /** Runs `f` where the parameters are. The state follows them to another device. */
+  #at(parameters: readonly Tensor<any>[], f: () => void): void {
+    const device = parameters[0]?.device
+    const scalars = [this.#steps, this.#rate, this.#count, this.#one, this.#scale?.scale, this.#scale?.goodSteps]
+    if (device !== undefined) for (const scalar of scalars) if (scalar !== undefined) move(scalar, device)
+    onDevice(this.#name, device, () => tidy(f))
+  }
+
   #slotsOf(parameter: Tensor<any>): Slots {
     let slots = this.#slots.get(parameter)
     if (slots === undefined) {
       slots = Object.fromEntries(this.#rule.slots.map((name) => [name, keep(zeros(parameter.shape))]))
       this.#slots.set(parameter, slots)
     }
+    for (const slot of Object.values(slots)) move(slot, parameter.device)
     return slots
   }
 
   #sumOf(parameter: Tensor<any>): Tensor<'float32'> {
     let sum = this.#sums.get(parameter)
     if (sum === undefined) this.#sums.set(parameter, (sum = keep(zeros(parameter.shape))))
-    return sum
+    return move(sum, parameter.device)
   }
 
   #forgetSums(): void {

@@ -37,7 +37,7 @@ export interface Checkpoint {
 }
 
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const file = await readSafetensors(path)
+  const file = await readSafetensors(path, { device: 'cpu' })
   return { path, file, position: positionIn(path, file.metadata.get('position')) }
 }
 

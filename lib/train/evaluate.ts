@@ -2,6 +2,7 @@
 import { noGrad } from '../autograd.js'
 import { compile } from '../compile.js'
 import { checkCompute, type Compute } from '../compute.js'
+import { onDevice } from '../device.js'
 import { DataLoader } from '../data/loader.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { checkInteger, checkOptions, checkWord, describe, expected } from '../errors.js'
@@ -41,7 +42,7 @@ export interface Evaluation {
 }
 
 /**
- * Passes a set through the network in the mode for use (its modules are then put back in their own modes) and counts:
+ * Passes a set through the network, where that is and in the mode for use (its modules are then put back in their own modes), and counts:
  *
  *     const { accuracy, recall, confusion } = await nt.evaluate(network, test, { normalize: train.statistics })
  */
@@ -77,7 +78,7 @@ export class Evaluator {
     const { classes } = dataset
     this.#network = network
     this.#dataset = dataset
-    this.#loader = new DataLoader(dataset, { batchSize, normalize })
+    this.#loader = new DataLoader(dataset, { batchSize, normalize, device: network.device })
     const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
     this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
     const column = this.#positive
@@ -87,7 +88,8 @@ export class Evaluator {
       const probability = column === undefined ? undefined : outputs.softmax(1).get(null, column)
       return { loss: loss(outputs, labels), predictions: outputs.argmax(1), probability }
     }
-    this.#pass = compile(pass, { compute })
+    const compiled = compile(pass, { compute })
+    this.#pass = (images, labels) => onDevice('evaluate', images.device, () => compiled(images, labels))
   }
 
   async run(): Promise<Evaluation> {

@@ -36,7 +36,7 @@ export async function fit(network: Module, train: ImageDataset, options: FitOpti
   if (plan.resume !== undefined) await checkSameConfig(plan.resume, config)
   const folder = plan.resume ?? (await newFolder(plan.runs, plan.name))
   await writeJson(join(folder, FILES.config), config)
-  await writeJson(join(folder, FILES.environment), { ...environment(), started: new Date().toISOString() })
+  await writeJson(join(folder, FILES.environment), { ...environment(plan.device), started: new Date().toISOString() })
 
   const session = new Session(plan)
   const position = await restore(folder, session, network)

@@ -1,5 +1,6 @@
 // A trained network from its run folder, ready to be asked about photos.
 import { join } from 'node:path'
+import { checkDevice } from '../device.js'
 import { checkOptions, checkWord, expected, quoted } from '../errors.js'
 import { readSafetensors } from '../io/safetensors.js'
 import { fromConfig } from '../nn/config.js'
@@ -17,6 +18,8 @@ export interface LoadRunOptions {
   network?: Module | undefined
   /** 'last' unless given. */
   weights?: WeightsOf | undefined
+  /** Where the network is to be, 'cpu' or 'cuda:0'; unless given, where `network` is, or the default device. */
+  device?: string | undefined
 }
 
 /**
@@ -30,11 +33,12 @@ export interface LoadRunOptions {
  * where the network has a class of its own and `network` isn't given.
  */
 export async function load(folder: string, options: LoadRunOptions = {}): Promise<Predictor> {
-  const { network: given, weights = 'last' } = checkOptions('load', options, ['network', 'weights'])
+  const { network: given, weights = 'last', device } = checkOptions('load', options, ['network', 'weights', 'device'])
   if (given !== undefined && !(given instanceof Module)) throw expected('load', 'a module as network', quoted(given))
   checkWord('load', 'weights', weights, ['last', 'best'] as const)
   const config = await readRunConfig(folder, 'load')
   const network = given ?? networkOf(config, folder)
+  network.to(checkDevice('load', device ?? network.device))
   await loadCheckpoint(network, folder, weights)
   return new Predictor(folder, config, network.eval())
 }
@@ -45,7 +49,7 @@ const AVERAGE = 'average.weights.'
 /** Puts a run's weights into `network`: their average where the run kept one. All fit, or nothing is changed. */
 export async function loadCheckpoint(network: Module, folder: string, weights: WeightsOf): Promise<void> {
   const path = join(folder, FILES[weights])
-  const file = await readSafetensors(path).catch((error: NodeJS.ErrnoException) => {
+  const file = await readSafetensors(path, { device: network.device }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     const hint =
       weights === 'best'

@@ -10,6 +10,7 @@ import {
   quoted
 } from '../errors.js'
 import { checkCompute, type Compute } from '../compute.js'
+import { checkDevice } from '../device.js'
 import type { Augmentation } from '../data/augmentation.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { Module } from '../nn/module.js'
@@ -77,6 +78,8 @@ export interface FitOptions {
   callbacks?: Callbacks | readonly Callbacks[] | undefined
   /** Ends the training after the batch that is being done, as Ctrl-C does; `fit` then rejects with the signal's reason. */
   signal?: Abortable | undefined
+  /** Where to train, 'cpu' or 'cuda:0': the network is brought there, and stays. Where the network is unless given. */
+  device?: string | undefined
   /** The name of the run's folder, which gets a number: runs/<name>-001; 'run' unless given. */
   name?: string | undefined
   /** The folder that run folders are made in; 'runs' unless given. */
@@ -112,6 +115,7 @@ const NAMES = [
   'earlyStopping',
   'callbacks',
   'signal',
+  'device',
   'name',
   'runs',
   'resume',
@@ -145,6 +149,7 @@ export interface Plan {
   earlyStopping: Required<EarlyStopping> | undefined
   callbacks: readonly Callbacks[]
   signal: Abortable | undefined
+  device: string
   name: string
   runs: string
   resume: string | undefined
@@ -209,6 +214,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     earlyStopping: checkStopping(options.earlyStopping, validation),
     callbacks: checkCallbacks(OP, options.callbacks),
     signal,
+    device: checkDevice(OP, options.device ?? network.device),
     name: folderName('name', name),
     runs: text('runs', runs),
     resume: resume === undefined ? undefined : text('resume', resume),

@@ -159,11 +159,15 @@ export class Predictor {
       std: Array(channels).fill(1) as number[]
     }
     const shape = [1, ...this.inputShape]
-    if (pixels instanceof Uint8Array) return batchImages(tensor(pixels, shape), tensor(Int32Array.of(0)), { mean, std })
+    const { device } = this.network
+    if (pixels instanceof Uint8Array) {
+      return batchImages(tensor(pixels, shape, { device }), tensor(Int32Array.of(0), { device }), { mean, std })
+    }
     return pixels
+      .to(device)
       .reshape(shape)
-      .sub(tensor(mean as number[]))
-      .div(tensor(std as number[]))
+      .sub(tensor(mean as number[], { device }))
+      .div(tensor(std as number[], { device }))
   }
 }
 

@@ -34,7 +34,7 @@ export class Run {
   ): Promise<Evaluation> {
     const { weights = 'last', batchSize } = checkOptions('evaluate', options, ['weights', 'batchSize'])
     const evaluate = (predictor: Predictor) => predictor.evaluate(dataset, { batchSize })
-    if (this.#isTold) return evaluate(await load(this.folder, { weights }))
+    if (this.#isTold) return evaluate(await load(this.folder, { weights, device: this.#network.device }))
     // A network of the user's class can't be made anew: it is lent, and given back as it was.
     const network = this.#network
     const state = [...network.variables('parameter'), ...network.variables('buffer')].map(([, tensor]) => tensor)
@@ -49,7 +49,8 @@ export class Run {
   /** The trained network to ask about photos. One that has a class of your own takes on the weights asked for. */
   predictor(options: { weights?: WeightsOf | undefined } = {}): Promise<Predictor> {
     const { weights = 'last' } = checkOptions('predictor', options, ['weights'])
-    return load(this.folder, this.#isTold ? { weights } : { weights, network: this.#network })
+    const network = this.#network
+    return load(this.folder, this.#isTold ? { weights, device: network.device } : { weights, network })
   }
 
   /** Whether config.json tells how the network is built. */

@@ -1,6 +1,7 @@
 // What is trained and everything that changes with it: network, optimizer, average, generator, and the figures of the epoch.
 // All of it is tensors, so that a step is one replayed call and a checkpoint holds all that the next step depends on.
 import { compile } from '../compile.js'
+import { onDevice } from '../device.js'
 import { DataLoader } from '../data/loader.js'
 import type { Batch } from '../data/dataset.js'
 import { tensor } from '../functional/creation.js'
@@ -27,10 +28,12 @@ export class Session {
 
   constructor(plan: Plan) {
     this.#plan = plan
-    const { network, train, batchSize, normalize = false, augment, dropLast } = plan
+    const { network, train, batchSize, normalize = false, augment, dropLast, device } = plan
     seed(plan.seed)
     if (!network.training) network.train()
-    this.batches = new DataLoader(train, { batchSize, shuffle: true, seed: plan.seed, normalize, augment, dropLast })
+    network.to(device)
+    const shuffle = true
+    this.batches = new DataLoader(train, { batchSize, shuffle, seed: plan.seed, normalize, augment, dropLast, device })
     const positive = plan.positive === undefined ? {} : { positive: plan.positive }
     this.#confusion = new Confusion(train.classes, positive)
     if (plan.averageWeights !== undefined) {
@@ -46,9 +49,9 @@ export class Session {
   }
 
   #compileStep(): (batch: Batch, isStep: boolean) => Tensor {
-    const { network, optimizer, train } = this.#plan
+    const { network, optimizer, train, device } = this.#plan
     const lossOf = this.#lossFunction()
-    const groups = train.fine && keep(tensor(Int32Array.from(train.fine.groups)))
+    const groups = train.fine && keep(tensor(Int32Array.from(train.fine.groups), { device }))
     const step = ({ images, labels, fine }: Batch, isStep: boolean): Tensor => {
       const outputs = network.forward(images)
       if (!this.#plan.loss) checkOutputs('fit', outputs, images.shape[0]!, train.fine?.classes ?? train.classes)
@@ -62,13 +65,14 @@ export class Session {
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
       return loss.detach()
     }
-    return compile(step, { compute: this.#plan.compute })
+    const compiled = compile(step, { compute: this.#plan.compute })
+    return (batch, isStep) => onDevice('fit', device, () => compiled(batch, isStep))
   }
 
   #lossFunction(): (outputs: Tensor, labels: Tensor<'int32'>) => Tensor {
-    const { loss, classWeights, labelSmoothing } = this.#plan
+    const { loss, classWeights, labelSmoothing, device } = this.#plan
     if (loss) return loss
-    const weights = classWeights && keep(tensor([...classWeights]))
+    const weights = classWeights && keep(tensor([...classWeights], { device }))
     return (outputs, labels) => crossEntropy(outputs, labels, { weights, labelSmoothing })
   }
 
@@ -109,7 +113,7 @@ export class Session {
       {
         ...this.#weights(),
         optimizer: this.#plan.optimizer.state(),
-        random: { state: generatorState() },
+        random: { state: generatorState(this.#plan.device) },
         loss: this.#loss.state(),
         confusion: this.#confusion.state()
       },
@@ -130,13 +134,13 @@ export class Session {
 
   /** Takes everything back from a checkpoint. */
   restore(checkpoint: Checkpoint): void {
-    const { network, optimizer } = this.#plan
+    const { network, optimizer, device } = this.#plan
     takeWeights(network, checkpoint.file, checkpoint.path, 'network.')
     // Before the first step neither has a state.
     const [steps, average] = ['optimizer', 'average'].map((group) => groupOf(checkpoint, group))
     if (Object.keys(steps!).length > 0) optimizer.loadState(steps!, network)
     if (Object.keys(average!).length > 0) this.#average?.loadState(average!)
-    assign(generatorState(), groupOf(checkpoint, 'random')['state']! as Tensor<'int64'>)
+    assign(generatorState(device), groupOf(checkpoint, 'random')['state']!.to(device) as Tensor<'int64'>)
     this.#loss.loadState(groupOf(checkpoint, 'loss'))
     this.#confusion.loadState(groupOf(checkpoint, 'confusion'))
     this.batches.epoch = checkpoint.position.epoch

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { gpuFindings } from '../../lib/cli/doctor.js'
 import * as nt from '../../lib/index.js'
 import { needletail } from '../support/command.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -27,7 +28,7 @@ describe('needletail doctor and datasets', () => {
       ['processor', new RegExp(`kernels for ${isa}`)],
       ['threads', new RegExp(`^${threads}$`)],
       ['arithmetic', /^\[1, 2\] times \[3, 4\] is 11$/],
-      ['CUDA (optional)', /looked for .*libneedletail_cuda\.so/],
+      ['CUDA backend', /libneedletail_cuda\.so/],
       ['memory', /^tensors may take [\d.]+ GB of [\d.]+ GB$/],
       ['data cache', /cache \(NEEDLETAIL_CACHE\), to be made, [\d.]+ GB of room$/],
       ['container', /(no limit|GB|cores); \d+ cores for this process$/],
@@ -43,6 +44,29 @@ describe('needletail doctor and datasets', () => {
     deepStrictEqual([code, stderr], [1, ''])
     match(stdout, /^problem {2}data cache .*\n +mend it: export NEEDLETAIL_CACHE=/m)
     strictEqual(stdout.match(/^problem/gm)!.length, 1)
+  })
+
+  it('asks for all that a GPU needs where there is one, and for nothing where there is none', () => {
+    const missing = { name: 'cuDNN', found: null, path: null, looked: ['VIRTUAL_ENV: not set'], mend: 'pip install x' }
+    const gpu = { name: 'GPU', found: 'NVIDIA H200 (9.0)', path: null, looked: [], mend: null }
+    const driver = { name: 'driver', found: '580.159.03', path: '/usr/lib/libcuda.so.1', looked: [], mend: null }
+    const mends = (there: boolean, hasGpu: boolean, report: nt.GpuFinding[]) =>
+      gpuFindings('/lib.so', there, hasGpu, report).map(({ mend }) => mend)
+    const none = undefined
+    deepStrictEqual(mends(false, false, []), [none])
+    deepStrictEqual(mends(false, true, []), ['scripts/cuda'])
+    deepStrictEqual(mends(true, false, [{ ...driver, found: null, mend: 'a driver' }, missing]), [none, none, none])
+    deepStrictEqual(mends(true, true, [{ ...driver, found: null, mend: 'a driver' }]), [none, 'a driver'])
+    deepStrictEqual(mends(true, false, [driver, gpu, missing]), [none, none, none, 'pip install x'])
+    deepStrictEqual(
+      gpuFindings('/lib.so', true, true, [driver, gpu, missing]).map(({ found }) => found),
+      [
+        '/lib.so, for GPUs from the generation Turing (sm_75) on, with drivers from 580 on',
+        '580.159.03 at /usr/lib/libcuda.so.1',
+        'NVIDIA H200 (9.0)',
+        'none; looked at VIRTUAL_ENV: not set'
+      ]
+    )
   })
 
   it('tells what is wrong with an addon that does not load', async () => {

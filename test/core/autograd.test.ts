@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
 
 const read = (tensor: nt.Tensor<any>) => [...(tensor.dataSync() as Iterable<number>)]
 const x = () => nt.tensor([1, 2, 3])
 
-describe('differentiation', () => {
+onEachDevice('differentiation', () => {
   it('grad, grads, valueAndGrad', () => {
     const f = (a: nt.Tensor, b: nt.Tensor, k: number) => a.mul(b).mul(k).sum()
     assert.deepEqual(read(nt.grad(f)(x(), nt.tensor([4, 5, 6]), 2)), [8, 10, 12])
@@ -154,7 +155,7 @@ describe('differentiation', () => {
   for (const [name, mistake, message] of mistakes) it(`refuses ${name}`, () => assert.throws(mistake, message))
 })
 
-describe('custom ops', () => {
+onEachDevice('custom ops', () => {
   const cube = nt.customOp({
     name: 'cube',
     forward: (a: nt.Tensor) => a.mul(a).mul(a),

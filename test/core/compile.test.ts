@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { native } from '../../lib/native.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn, optim } = nt
 
-describe('compile', () => {
+onEachDevice('compile', () => {
   it('runs the body twice in 100 steps; a replay is one crossing and allocates its results alone', () => {
     const network = new nn.Sequential(new nn.Linear(8, { activation: 'relu' }), new nn.Linear(3))
     const optimizer = new optim.Adam({ learningRate: 0.01 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { metrics } from '../../lib/index.js'
 import { golden, ints, parts, same, type ClassCase } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 function filled(scores: number[][], labels: number[], classes = scores[0]!.length): metrics.ClassScores {
   const made = new metrics.ClassScores(classes)
@@ -11,7 +12,7 @@ function filled(scores: number[][], labels: number[], classes = scores[0]!.lengt
   return made
 }
 
-describe('ClassScores', () => {
+onEachDevice('ClassScores', () => {
   for (const [name, wanted] of golden<ClassCase>('several')) {
     it(`is scikit-learn's: ${name}`, async () => {
       const scores = filled(wanted.scores, wanted.labels)

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { metrics } from '../../lib/index.js'
 import { golden, ints, parts, same, type ClassCase } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const averages = ['macro', 'micro', 'weighted'] as const
 const figures = ['precision', 'recall', 'f1'] as const
 
-describe('Confusion', () => {
+onEachDevice('Confusion', () => {
   for (const [name, wanted] of golden<ClassCase>('several')) {
     it(`is scikit-learn's: ${name}`, async () => {
       const confusion = new metrics.Confusion(wanted.matrix.length)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { metrics } from '../../lib/index.js'
 import { golden, ints, parts, same, type BinaryCase } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 function scoresOf(scores: readonly number[], labels: readonly number[]): metrics.Scores {
   const made = new metrics.Scores()
@@ -11,7 +12,7 @@ function scoresOf(scores: readonly number[], labels: readonly number[]): metrics
   return made
 }
 
-describe('Scores', () => {
+onEachDevice('Scores', () => {
   for (const [name, wanted] of golden<BinaryCase>('binary')) {
     it(`is scikit-learn's: ${name}`, async () => {
       const scores = scoresOf(wanted.scores, wanted.labels)

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { metrics } from '../../lib/index.js'
 import { golden, ints, parts, same, type ClassCase } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
-describe('Accuracy', () => {
+onEachDevice('Accuracy', () => {
   for (const [name, wanted] of golden<ClassCase>('several')) {
     it(`is scikit-learn's: ${name}`, async () => {
       const classes = wanted.matrix.length
@@ -97,7 +98,7 @@ describe('Accuracy', () => {
   }
 })
 
-describe('Mean', () => {
+onEachDevice('Mean', () => {
   it('weighs values', async () => {
     const mean = new metrics.Mean()
     mean.update(nt.tensor(2), 3)

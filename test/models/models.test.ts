@@ -2,6 +2,7 @@
 import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { models, nn, optim } from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
 
 /** The same network with weights of 0, which are made faster than drawn ones. */
 function withoutDrawing(network: nt.nn.Module): nt.nn.Module {
@@ -94,7 +95,7 @@ const rows: Record<string, Row> = {
   }
 }
 
-describe('models', () => {
+onEachDevice('models', () => {
   for (const [name, { make, input, parameters, results }] of Object.entries(rows)) {
     it(`${name} has the sizes of its paper, and comes back from its config`, () => {
       const network = make()

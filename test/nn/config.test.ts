@@ -1,6 +1,7 @@
 // Networks as data and back, and what is refused of data that comes from anywhere.
 import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn } = nt
 
@@ -57,7 +58,7 @@ const asMaps = (value: unknown): unknown => {
   return new Map(Object.entries(value).map(([name, item]) => [name, asMaps(item)]))
 }
 
-describe('configs', () => {
+onEachDevice('configs', () => {
   it('tell a network by the arguments of its modules', () => deepStrictEqual(nn.toConfig(network()), data))
 
   for (const [name, of] of [
@@ -168,7 +169,7 @@ describe('configs', () => {
   it('toConfig takes modules alone', () => throws(() => nn.toConfig(3 as never), /toConfig: expected a module, got 3/))
 })
 
-describe('FlipAverage', () => {
+onEachDevice('FlipAverage', () => {
   const classifier = () => new nn.Sequential(new nn.Flatten(), new nn.Linear(3, { seed: 1 }))
   const x = nt.random.normal([2, 4, 5, 3], { seed: 2 })
 
@@ -187,7 +188,7 @@ describe('FlipAverage', () => {
   })
 })
 
-describe('ClassGroups', () => {
+onEachDevice('ClassGroups', () => {
   const scores = nt.tensor([
     [1, 2, 3, 4],
     [0, 200, 0, -200]
@@ -216,7 +217,7 @@ describe('ClassGroups', () => {
   for (const [name, call, message] of refused) it(`refuses ${name}`, () => throws(call, { message }))
 })
 
-describe('adaptive pools', () => {
+onEachDevice('adaptive pools', () => {
   it('work in compiled functions that make their windows', async () => {
     const pool = new nn.AdaptiveAvgPool2d(3)
     const x = nt.random.uniform([1, 7, 5, 2], { seed: 1 })

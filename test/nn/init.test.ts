@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn } = nt
 const { init } = nn
@@ -123,7 +124,7 @@ const rows: Row[] = [
   { name: 'the weight of Embedding, as in PyTorch', make: () => new nn.Embedding(300, 100).weight, std: 1 }
 ]
 
-describe('initialisers', () => {
+onEachDevice('initialisers', () => {
   before(() => nt.random.seed(5))
 
   for (const { name, make, bound, std, mean = 0 } of rows) {
@@ -164,7 +165,7 @@ describe('initialisers', () => {
   for (const [name, call, message] of errors) it(`refuse ${name}`, () => throws(call, message))
 })
 
-describe('seeds', () => {
+onEachDevice('seeds', () => {
   const layer = (seed?: number) => new nn.Linear(4, { inputs: 4, ...(seed === undefined ? {} : { seed }) })
   const values = (one: nt.nn.Linear) => Promise.all([one.weight.data(), one.bias!.data()])
 

@@ -3,6 +3,7 @@ import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import { join } from 'node:path'
 import * as nt from '../../lib/index.js'
 import { temporaryFolder } from '../support/temporary.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn } = nt
 
@@ -74,7 +75,7 @@ const layers: Record<string, () => nt.nn.Module> = {
 
 type Golden = Map<string, nt.Tensor<nt.DType>>
 
-describe('layers give what PyTorch gives', () => {
+onEachDevice('layers give what PyTorch gives', () => {
   const path = temporaryFolder()
   let golden: Golden
 
@@ -142,7 +143,7 @@ describe('layers give what PyTorch gives', () => {
   })
 })
 
-describe('dropout', () => {
+onEachDevice('dropout', () => {
   const x = nt.ones([100, 100])
 
   it('in training keeps the mean', async () => {
@@ -177,7 +178,7 @@ describe('dropout', () => {
   })
 })
 
-describe('what layers refuse', () => {
+onEachDevice('what layers refuse', () => {
   const image = nt.ones([2, 8, 8, 3])
   const cases: [string, () => unknown, RegExp][] = [
     ['no filters', () => new nn.Conv2d(0, 3), /^Conv2d: expected filters from 1, got 0/],

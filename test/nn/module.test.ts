@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import { inspect } from 'node:util'
 import * as nt from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn } = nt
 
@@ -23,7 +24,7 @@ const names = (network: nt.nn.Module) => [...network.namedParameters().keys()]
 const trainable = (network: nt.nn.Module) =>
   [...network.namedParameters()].filter(([, { requiresGradient }]) => requiresGradient).map(([name]) => name)
 
-describe('Module', () => {
+onEachDevice('Module', () => {
   it('finds parameters, buffers and modules in its fields, in their order', () => {
     const block = new Block()
     deepStrictEqual(names(block), ['scale', 'inner.weight', 'inner.bias', 'branches.0.weight'])
@@ -174,7 +175,7 @@ describe('Module', () => {
   })
 })
 
-describe('Sequential', () => {
+onEachDevice('Sequential', () => {
   it('is indexed, counted and walked', () => {
     const [flatten, linear] = [new nn.Flatten(), new nn.Linear(2)]
     const network = new nn.Sequential(flatten, linear)
@@ -207,7 +208,7 @@ describe('Sequential', () => {
   })
 })
 
-describe('modules as text', () => {
+onEachDevice('modules as text', () => {
   const network = () =>
     new nn.Sequential(
       new nn.Conv2d(32, 3, { padding: 'same', activation: 'relu' }),

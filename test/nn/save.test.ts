@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, rejects, strictEqual } from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { temporaryFolder } from '../support/temporary.js'
+import { onEachDevice } from '../support/devices.js'
 
 const { nn } = nt
 const LAYOUT = { 'layout.convolution': 'OHWI', 'layout.linear': 'out,in' }
@@ -15,20 +16,20 @@ class Digits extends nn.Module {
   }
 }
 
-const x = nt.random.normal([2, 6, 6, 1], { seed: 1 })
+const input = () => nt.random.normal([2, 6, 6, 1], { seed: 1 })
 
 async function state(module: nt.nn.Module) {
   const named = [...module.namedParameters(), ...module.namedBuffers()]
   return new Map(await Promise.all(named.map(async ([name, tensor]) => [name, await tensor.array()] as const)))
 }
 
-describe('save and load', () => {
+onEachDevice('save and load', () => {
   const path = temporaryFolder()
   let network: Digits
 
   before(async () => {
     network = new Digits()
-    network.forward(x)
+    network.forward(input())
     await network.save(path('digits'), { metadata: { classes: 'ten' } })
   })
 
@@ -38,12 +39,12 @@ describe('save and load', () => {
     deepStrictEqual(await state(copy), await state(network))
     strictEqual(copy.parameters().length, 6)
     network.eval()
-    deepStrictEqual(await copy.eval().forward(x).data(), await network.forward(x).data())
+    deepStrictEqual(await copy.eval().forward(input()).data(), await network.forward(input()).data())
     network.train()
   })
 
   it('a copy that is built keeps its tensors and takes their values', async () => {
-    const copy = new Digits().build(x.shape)
+    const copy = new Digits().build([2, 6, 6, 1])
     const weight = copy.conv.weight
     await copy.load(path('digits'))
     strictEqual(copy.conv.weight, weight)
@@ -52,7 +53,7 @@ describe('save and load', () => {
 
   it('a copy that is loaded learns', async () => {
     const copy = await new Digits().load(path('digits'))
-    new nt.optim.SGD({ learningRate: 0.1 }).minimize(copy.forward(x).square().sum(), copy)
+    new nt.optim.SGD({ learningRate: 0.1 }).minimize(copy.forward(input()).square().sum(), copy)
     const [before, after] = [await state(network), await state(copy)]
     for (const name of copy.namedParameters().keys()) {
       if (name !== 'conv.bias')
@@ -61,12 +62,12 @@ describe('save and load', () => {
   })
 
   it('a compiled function sees what was loaded', async () => {
-    const copy = new Digits().build(x.shape).eval()
+    const copy = new Digits().build([2, 6, 6, 1]).eval()
     const forward = nt.compile((x: nt.Tensor) => copy.forward(x))
-    for (let i = 0; i < 3; i++) forward(x)
+    for (let i = 0; i < 3; i++) forward(input())
     await copy.load(path('digits'))
     network.eval()
-    deepStrictEqual(await forward(x).data(), await network.forward(x).data())
+    deepStrictEqual(await forward(input()).data(), await network.forward(input()).data())
     network.train()
   })
 
@@ -170,7 +171,7 @@ describe('save and load', () => {
     for (const [name, tensors, metadata, message] of cases) {
       it(name, async () => {
         await nt.io.writeSafetensors(path('bad'), tensors, metadata)
-        const [built, early] = [new Digits().build(x.shape), new Digits()]
+        const [built, early] = [new Digits().build([2, 6, 6, 1]), new Digits()]
         const before = await state(built)
         await rejects(built.load(path('bad')), message)
         deepStrictEqual(await state(built), before)
@@ -188,7 +189,7 @@ describe('save and load', () => {
     })
 
     it('a damaged file', async () => {
-      const built = new Digits().build(x.shape)
+      const built = new Digits().build([2, 6, 6, 1])
       const before = await state(built)
       await rejects(built.load(import.meta.filename), /readSafetensors: expected/)
       deepStrictEqual(await state(built), before)

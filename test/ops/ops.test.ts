@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { native } from '../../lib/native.js'
 import { opNames } from '../../lib/op-names.generated.js'
 import { composed, table } from './cases.js'
 import { checksOf, untestedDTypes } from './checks.js'
+import { onEachDevice } from '../support/devices.js'
 import type { OpCases } from './case.js'
 
 describe('ops', () => {
@@ -23,25 +23,9 @@ describe('ops', () => {
   })
 })
 
-/** The devices that the addon has here: 'emulated' is the GPU's kernels, compiled to run on the processor. */
-const devices = ['cpu', 'emulated'] as const
-
-for (const device of devices) {
-  describe(`ops on ${device}`, () => {
-    before(function () {
-      try {
-        native.device(device)
-      } catch (error) {
-        console.log(
-          `  left out: ${(error as Error).message} node scripts/build.mjs -DNEEDLETAIL_EMULATED=ON builds it.`
-        )
-        this.skip()
-      }
+onEachDevice('ops', () => {
+  for (const [op, row] of Object.entries<OpCases>({ ...table, ...composed }))
+    describe(op, () => {
+      for (const [title, check] of checksOf(op, row)) it(title, check)
     })
-    after(() => void native.device('cpu'))
-    for (const [op, row] of Object.entries<OpCases>({ ...table, ...composed }))
-      describe(op, () => {
-        for (const [title, check] of checksOf(op, row)) it(title, check)
-      })
-  })
-}
+})

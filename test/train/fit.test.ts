@@ -6,6 +6,7 @@ import * as nt from '../../lib/index.js'
 import { fit, nn, optim, type FitOptions } from '../../lib/index.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { base, CLASSES, network, squares } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const json = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8'))
 const rows = (folder: string) => {
@@ -15,7 +16,7 @@ const rows = (folder: string) => {
   )
 }
 
-describe('fit', () => {
+onEachDevice('fit', () => {
   const file = temporaryFolder()
   const train = squares(200, 1)
   const test = squares(90, 100)

@@ -14,8 +14,9 @@ import {
   writeRun as writeRunAt
 } from '../support/run-folder.js'
 import { temporaryFolder } from '../support/temporary.js'
+import { onEachDevice } from '../support/devices.js'
 
-describe('load and predict', () => {
+onEachDevice('load and predict', () => {
   const path = temporaryFolder()
 
   const writeRun = (name: string, ...content: [changes?: object | string, last?: Record<string, Tensor<nt.DType>>]) =>
@@ -280,7 +281,7 @@ describe('load and predict', () => {
       await rejects(load(folder, { network: {} as any }), /load: expected a module as network/)
       await rejects(
         load(folder, { weight: 'best' } as any),
-        /load: expected options of network, weights, got 'weight'\. Did you mean 'weights'/
+        /load: expected options of network, weights, device, got 'weight'\. Did you mean 'weights'/
       )
     })
 

@@ -5,6 +5,7 @@ import * as nt from '../../lib/index.js'
 import { run } from '../support/child.js'
 import { augmented, type Pictures } from './augmented.js'
 import { hash, near } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 type Options = Omit<nt.BatchImagesOptions, 'mean' | 'std'>
 
@@ -76,7 +77,7 @@ const changes: Options[] = [
   { flip: 0.5, rotate: 10, rotateProbability: 1, shift: 1, blur: 2, noise: 0.1, cutout: 3, fill: 'reflect' }
 ]
 
-describe('augmentation', () => {
+onEachDevice('augmentation', () => {
   for (const [name, set] of Object.entries(sets)) {
     it(`copies to the bit where flips, whole pixels and cutouts are asked for: ${name}`, async () => {
       for (const options of copies) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { nn, optim, type Tensor } from '../../lib/index.js'
 import { floats, golden, near, numbers } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 class Values extends nn.Module {
   weight = nn.parameter(numbers(1, [3, 4]))
@@ -27,15 +28,16 @@ const network = () =>
     new nn.Linear(2, { inputs: 4, seed: 2 })
   )
 const data = (i: number) => numbers(50 + i, [8, 3])
-const labels = nt.tensor(new Int32Array([0, 1, 1, 0, 1, 0, 0, 1]))
+const labels = () => nt.tensor(new Int32Array([0, 1, 1, 0, 1, 0, 0, 1]))
 
 /** A training step with everything that has a state. */
 function trainer() {
   const model = network()
   const optimizer = new optim.SGD({ learningRate: optim.cosine(0.1, { steps: 20 }), momentum: 0.9 })
   const average = new optim.WeightAverage(model, { decay: 0.9 })
+  const truth = labels()
   const step = nt.compile((x: Tensor) => {
-    const loss = nt.crossEntropy(model.forward(x), labels)
+    const loss = nt.crossEntropy(model.forward(x), truth)
     optimizer.minimize(loss, model)
     average.update()
     return loss
@@ -46,7 +48,7 @@ const floatsOf = (tensor: Tensor): Promise<Float32Array> => tensor.data()
 const valuesOf = async (tensors: Iterable<[string, Tensor<any>]>) =>
   Promise.all([...tensors].map(async ([name, tensor]) => [name, [...(await tensor.data())].map(Number)] as const))
 
-describe('WeightAverage', () => {
+onEachDevice('WeightAverage', () => {
   for (const compiled of [false, true]) {
     it(`goes as PyTorch's, ${compiled ? 'compiled' : 'eager'}`, async () => {
       const module = new Values()

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { near } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const [n, height, width, channels] = [5, 6, 7, 3] as const
 const size = height * width * channels
 const pixels = Uint8Array.from({ length: n * size }, (_, i) => (i * 37 + (i >> 3)) % 256)
-const images = nt.tensor(pixels, [n, height, width, channels])
+const images = () => nt.tensor(pixels, [n, height, width, channels])
 const mean = [0.1, 0.5, 0.3]
 const std = [0.2, 0.25, 0.5]
 const ints = (...values: number[]): nt.Tensor<'int32'> => nt.tensor(new Int32Array(values))
@@ -29,9 +30,9 @@ function picture(index: number, flip: boolean, dy: number, dx: number): number[]
 }
 const same = (a: ArrayLike<number>, b: readonly number[]): boolean => b.every((v, i) => Math.abs(v - a[i]!) < 1e-5)
 
-describe('batchImages', () => {
+onEachDevice('batchImages', () => {
   it('gathers and normalises', async () => {
-    const batch = nt.batchImages(images, ints(3, 0, 3), { mean, std })
+    const batch = nt.batchImages(images(), ints(3, 0, 3), { mean, std })
     assert.deepEqual(batch.shape, [3, height, width, channels])
     near(
       await batch.data(),
@@ -46,7 +47,7 @@ describe('batchImages', () => {
     const indices = [0, 1, 2, 3, 4]
     for (let epoch = 0; epoch < 100; epoch++) {
       const data = await nt
-        .batchImages(images, ints(...indices), { mean, std, flip: 0.5, shift: 2, fill: 'black', seed: 1, epoch })
+        .batchImages(images(), ints(...indices), { mean, std, flip: 0.5, shift: 2, fill: 'black', seed: 1, epoch })
         .data()
       for (const i of indices) {
         const got = data.subarray(i * size, (i + 1) * size)
@@ -65,7 +66,7 @@ describe('batchImages', () => {
   })
 
   it('always flips at 1, and never at 0', async () => {
-    const all = await nt.batchImages(images, ints(0, 1), { mean, std, flip: 1 }).data()
+    const all = await nt.batchImages(images(), ints(0, 1), { mean, std, flip: 1 }).data()
     near(
       all,
       [0, 1].flatMap((i) => picture(i, true, 0, 0)),
@@ -77,7 +78,7 @@ describe('batchImages', () => {
   it('decides by seed, epoch and index alone', async () => {
     const options = { mean, std, flip: 0.5, shift: 3, seed: 7, epoch: 2 }
     const data = async (o: typeof options, ...i: number[]): Promise<number[]> => [
-      ...(await nt.batchImages(images, ints(...i), o).data())
+      ...(await nt.batchImages(images(), ints(...i), o).data())
     ]
     const batch = await data(options, 4, 2)
     assert.deepEqual([...(await data(options, 4)), ...(await data(options, 2))], batch)
@@ -90,21 +91,21 @@ describe('batchImages', () => {
     let gone = 0
     for (let epoch = 0; epoch < 40; epoch++) {
       gone += Number(
-        same(await nt.batchImages(images, ints(1), { mean, std, shift: 20, fill: 'black', epoch }).data(), black)
+        same(await nt.batchImages(images(), ints(1), { mean, std, shift: 20, fill: 'black', epoch }).data(), black)
       )
     }
     assert.ok(gone > 5 && gone < 40)
   })
 
   it('takes empty batches, and pictures of nothing', async () => {
-    assert.deepEqual(nt.batchImages(images, ints(), { mean, std }).shape, [0, height, width, channels])
+    assert.deepEqual(nt.batchImages(images(), ints(), { mean, std }).shape, [0, height, width, channels])
     const flat = nt.batchImages(nt.zeros([2, 0, 4, 3], { dtype: 'uint8' }), ints(1), { mean, std, shift: 1 })
     assert.equal((await flat.data()).length, 0)
   })
 
   it('fails in the queue for an index that is none', async () => {
     for (const index of [n, -1]) {
-      const batch = nt.batchImages(images, ints(0, index), { mean, std })
+      const batch = nt.batchImages(images(), ints(0, index), { mean, std })
       await assert.rejects(batch.data(), new RegExp(`batch: expected indices in \\[0, 5\\), got ${index}`))
     }
   })
@@ -112,32 +113,32 @@ describe('batchImages', () => {
   const refused: [string, () => unknown, RegExp][] = [
     [
       'no options',
-      () => nt.batchImages(images, ints(0), undefined as never),
+      () => nt.batchImages(images(), ints(0), undefined as never),
       /^batchImages: expected options with mean and std/
     ],
-    ['no mean', () => nt.batchImages(images, ints(0), { std } as never), /expected mean as an array/],
+    ['no mean', () => nt.batchImages(images(), ints(0), { std } as never), /expected mean as an array/],
     [
       'a deviation of 0',
-      () => nt.batchImages(images, ints(0), { mean, std: [1, 0, 1] }),
+      () => nt.batchImages(images(), ints(0), { mean, std: [1, 0, 1] }),
       /std as an array of numbers above 0/
     ],
     [
       'two channels for three',
-      () => nt.batchImages(images, ints(0), { mean: [0, 0], std }),
+      () => nt.batchImages(images(), ints(0), { mean: [0, 0], std }),
       /^batch: expected means float32 \[3\]/
     ],
     [
       'a negative shift',
-      () => nt.batchImages(images, ints(0), { mean, std, shift: -1 }),
+      () => nt.batchImages(images(), ints(0), { mean, std, shift: -1 }),
       /shift as a number of whole pixels in \[0, 1000000\], got -1/
     ],
-    ['a shift too far', () => nt.batchImages(images, ints(0), { mean, std, shift: 1e7 }), /shift as a number/],
+    ['a shift too far', () => nt.batchImages(images(), ints(0), { mean, std, shift: 1e7 }), /shift as a number/],
     [
       'a flip above 1',
-      () => nt.batchImages(images, ints(0), { mean, std, flip: 1.5 }),
+      () => nt.batchImages(images(), ints(0), { mean, std, flip: 1.5 }),
       /flip as a probability in \[0, 1\], got 1.5/
     ],
-    ['a negative epoch', () => nt.batchImages(images, ints(0), { mean, std, epoch: -1 }), /a seed and an epoch/],
+    ['a negative epoch', () => nt.batchImages(images(), ints(0), { mean, std, epoch: -1 }), /a seed and an epoch/],
     [
       'pictures as floats',
       () => nt.batchImages(nt.zeros([1, 2, 2, 3]) as never, ints(0), { mean, std }),
@@ -145,7 +146,7 @@ describe('batchImages', () => {
     ],
     [
       'indices as bytes',
-      () => nt.batchImages(images, nt.zeros([1], { dtype: 'uint8' }) as never, { mean, std }),
+      () => nt.batchImages(images(), nt.zeros([1], { dtype: 'uint8' }) as never, { mean, std }),
       /indices int32/
     ],
     ['a number as pictures', () => nt.batchImages(3 as never, ints(0), { mean, std }), /expected a tensor, got 3/]

@@ -5,6 +5,7 @@ import * as nt from '../../lib/index.js'
 import { nn, optim, type Tensor } from '../../lib/index.js'
 import { floats, golden, hash, near } from './support.js'
 import { layer, MersenneTwister } from './pytorch-weights.js'
+import { onEachDevice } from '../support/devices.js'
 
 interface Run {
   losses: number[]
@@ -60,14 +61,13 @@ function inPytorchOrder(parameter: Tensor, i: number): Tensor {
   return parameter.detach().reshape([out, height, width, channels]).permute([0, 3, 1, 2]).reshape([parameter.size])
 }
 
-const images = Array.from({ length: steps }, (_, step) => {
-  const size = batch * 32 * 32 * 3
+const size = batch * 32 * 32 * 3
+const images = (step: number) => {
   const pixels = Float32Array.from({ length: size }, (_, i) => ((hash(1, step * size + i) >>> 24) / 255 - 0.5) / 0.25)
   return nt.tensor(pixels, [batch, 32, 32, 3])
-})
-const labels = Array.from({ length: steps }, (_, step) =>
+}
+const labels = (step: number) =>
   nt.tensor(Int32Array.from({ length: batch }, (_, i) => Number(hash(2, step * batch + i) % 3 === 0)))
-)
 
 async function train(
   optimizer: optim.Optimizer,
@@ -81,11 +81,11 @@ async function train(
   }
   const step = compiled ? nt.compile(body) : body
   const losses: number[] = []
-  for (let i = 0; i < steps; i++) losses.push(await step(images[i]!, labels[i]!).item())
+  for (let i = 0; i < steps; i++) losses.push(await step(images(i), labels(i)).item())
   return { losses, parameters: model.parameters() }
 }
 
-describe('the bird network', () => {
+onEachDevice('the bird network', () => {
   it("starts from PyTorch's weights, to the bit", () => {
     const digest = createHash('sha256')
     for (const values of pytorchParameters()) digest.update(new Uint8Array(values.buffer))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { losses, type Tensor } from '../../lib/index.js'
 import { floats, golden, near, numbers } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const logits = numbers(1, [6, 4]).mul(3)
 const soft = numbers(2, [6, 4]).mul(2).softmax(1)
@@ -41,7 +42,7 @@ const cases: Record<string, [Tensor, (x: Tensor, options: Options) => Tensor]> =
   ]
 }
 
-describe('losses', () => {
+onEachDevice('losses', () => {
   const wanted = golden<Record<string, Record<losses.Reduction | 'gradient', string>>>('losses')
 
   for (const [name, [inputs, loss]] of Object.entries(cases)) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { optim, type Tensor } from '../../lib/index.js'
 import { floats, golden, near, numbers } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const shapes = [[3, 4], [5], []]
 
@@ -26,7 +27,7 @@ const gradientsOf = (step: number): Tensor[] => shapes.map((shape, i) => numbers
 
 type Steps = Record<string, string[]>
 
-describe('optimizers', () => {
+onEachDevice('optimizers', () => {
   const wanted = golden<Record<string, Steps>>('optimizers')
 
   for (const [name, make] of Object.entries(makers)) {
@@ -323,7 +324,7 @@ describe('optimizers', () => {
   }
 })
 
-describe('schedules', () => {
+onEachDevice('schedules', () => {
   const wanted = golden<Record<string, number[]>>('schedules')
   // Options as in scripts/golden-training.py.
   const schedules: Record<string, optim.Schedule> = {

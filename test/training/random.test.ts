@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { random, type Tensor } from '../../lib/index.js'
 import { near } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 const words = async (t: Tensor<'int32'>): Promise<string[]> =>
   Array.from(new Uint32Array((await t.data()).buffer), (word) => word.toString(16).padStart(8, '0'))
@@ -32,7 +33,7 @@ const moments = (x: ArrayLike<number>) => {
   return { m, deviation, skew: mean((v) => ((v - m) / deviation) ** 3), tails: mean((v) => ((v - m) / deviation) ** 4) }
 }
 
-describe('random numbers', () => {
+onEachDevice('random numbers', () => {
   it("are Random123's Philox 4x32-10", async () => {
     // kat_vectors of Random123: counter 0, key 0.
     assert.deepEqual(await words(random.bits([4], { seed: 0 })), ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8'])
@@ -230,7 +231,7 @@ describe('random numbers', () => {
   }
 })
 
-describe('dropout', () => {
+onEachDevice('dropout', () => {
   it('keeps the mean, and its gradient passes where the value did', async () => {
     const x = nt.requireGradient(nt.ones([10_000]))
     const y = nt.dropout(x, 0.2, { seed: 1 })
