@@ -1,4 +1,5 @@
 // The precision of computation: what PyTorch calls autocast. What it makes of each op is said in native/op.h and docs/training.md.
+import { device } from './device.js'
 import { checkWord, expected, rejectPromise } from './errors.js'
 import { native } from './native.js'
 import type { FloatDType, Tensor } from './tensor.js'
@@ -36,7 +37,7 @@ export function withCompute<T>(compute: Compute, f: () => T): T {
   checkCompute('withCompute', compute)
   if (typeof f !== 'function') throw expected('withCompute', 'a function', f)
   const outer = current
-  current = computeOn(native.device(), compute)
+  current = computeOn(device(), compute)
   const before = native.setCompute(COMPUTES.indexOf(current))
   try {
     const result = f()
@@ -51,8 +52,8 @@ export function withCompute<T>(compute: Compute, f: () => T): T {
 const warned = new Set<Compute>()
 
 /** The precision that a device computes in when asked for another: that one, where it is no slower than float32. */
-function computeOn(device: string, compute: Compute): Compute {
-  if (device !== 'cpu' || native.computes(COMPUTES.indexOf(compute))) return compute
+function computeOn(name: string, compute: Compute): Compute {
+  if (name !== 'cpu' || native.computes(COMPUTES.indexOf(compute))) return compute
   if (process.env['NEEDLETAIL_SLOW_COMPUTE'] === '1') return compute
   if (!warned.has(compute)) {
     warned.add(compute)

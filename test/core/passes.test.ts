@@ -1,7 +1,7 @@
 // What is done to a recorded program before it is replayed: the results stay as they were, and the text says what changed.
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
-import { native } from '../../lib/native.js'
+import { onEachDevice } from '../support/devices.js'
 
 type F = (x: nt.Tensor) => nt.Tensor | nt.Tensor[]
 
@@ -101,24 +101,19 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
   }
 ]
 
-for (const device of ['cpu', 'emulated']) {
-  describe(`passes over a program, on ${device}`, () => {
-    before(() => void native.device(device))
-    after(() => void native.device('cpu'))
-
-    for (const { name, make, changes, not } of cases) {
-      it(name, () => {
-        const [eager, compiled] = [make(), nt.compile(make())]
-        const list = (value: nt.Tensor | nt.Tensor[]) => [value].flat().map((t) => [...t.dataSync()])
-        for (let i = 0; i < 5; i++) {
-          const x = nt.random.uniform([2, 6, 6, 4], { low: -1, high: 1, seed: 10 + i })
-          const [want, got] = [list(eager(x)), list(compiled(x))]
-          assert.deepEqual(got, want, `call ${i + 1}`)
-        }
-        const text = String(compiled.programs[0])
-        for (const change of [...(changes[''] ?? []), ...(changes[device] ?? [])]) assert(text.includes(change), text)
-        if (not) assert.doesNotMatch(text, not)
-      })
-    }
-  })
-}
+onEachDevice('passes over a program', () => {
+  for (const { name, make, changes, not } of cases) {
+    it(name, () => {
+      const [eager, compiled] = [make(), nt.compile(make())]
+      const list = (value: nt.Tensor | nt.Tensor[]) => [value].flat().map((t) => [...t.dataSync()])
+      for (let i = 0; i < 5; i++) {
+        const x = nt.random.uniform([2, 6, 6, 4], { low: -1, high: 1, seed: 10 + i })
+        const [want, got] = [list(eager(x)), list(compiled(x))]
+        assert.deepEqual(got, want, `call ${i + 1}`)
+      }
+      const text = String(compiled.programs[0])
+      for (const change of [...(changes[''] ?? []), ...(changes[device] ?? [])]) assert(text.includes(change), text)
+      if (not) assert.doesNotMatch(text, not)
+    })
+  }
+})

@@ -14,8 +14,8 @@ const caught = (code: string) => `await (async () => { ${code} })().catch((error
 const [OUT_OF_MEMORY, LAUNCH, ILLEGAL_ADDRESS] = [2, 9, 700]
 
 describe('a stream', () => {
-  before(() => void native.device('emulated'))
-  after(() => void native.device('cpu'))
+  before(() => void nt.device('emulated'))
+  after(() => void nt.device('cpu'))
 
   it('runs in order, however far the host is ahead', async () => {
     let x = nt.tensor([0])
@@ -173,7 +173,7 @@ describe('a device that fails', () => {
        ${caught(`await x.add(1).data()`)}
        ${caught(`nt.ones([1 << 20])`)}
        ${caught(`await nt.synchronize()`)}
-       native.device('cpu')
+       nt.device('cpu')
        console.log(nt.ones([3]).sum().itemSync())`
     )
     const lines = output.split('\n')
@@ -224,7 +224,7 @@ describe('a device that fails', () => {
   }
 
   it('without a device says that there is none', async () => {
-    const { output } = await run(`${caught(`native.device('emulated')`)}console.log(native.devices().join())`, {
+    const { output } = await run(`${caught(`nt.device('emulated')`)}console.log(native.devices().join())`, {
       env: { NEEDLETAIL_EMULATED_FAIL: 'cudaGetDeviceCount:1+:100' }
     })
     assert.match(output, /^device: expected a GPU for emulated, got no GPU with a driver\. See `needletail doctor`\.\n/)

@@ -40,7 +40,7 @@ export async function run(
   writeFileSync(
     file,
     `import * as nt from ${JSON.stringify(library)}\nimport { native } from ${JSON.stringify(addon)}
-native.device(${JSON.stringify(device)})\n${worker ? threads(join(folder, 'worker.mjs')) : ''}${source}\n`
+nt.device(${JSON.stringify(device)})\n${worker ? threads(join(folder, 'worker.mjs')) : ''}${source}\n`
   )
   writeFileSync(join(folder, 'worker.mjs'), workerHead + worker)
   const child = spawn(process.execPath, [...flags, '--import', 'tsx', file], {

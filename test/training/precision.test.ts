@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { losses, metrics, nn, optim, type Compute, type Tensor } from '../../lib/index.js'
-import { native } from '../../lib/native.js'
 import { computeAsAsked } from '../support/precision.js'
 import { floats, golden, hash, numbers } from './support.js'
+import { onEachDevice } from '../support/devices.js'
 
 type AnyTensor = Tensor<any>
 const halves = ['bfloat16', 'float16'] as const
@@ -199,285 +199,276 @@ function trained(compute: Compute, compiled: boolean, optimizer: optim.Optimizer
   return { curve, network }
 }
 
-for (const device of ['cpu', 'emulated'] as const) {
-  describe(`precision on ${device}`, () => {
-    computeAsAsked()
-    before(function () {
-      try {
-        native.device(device)
-      } catch (error) {
-        console.log(`  left out: ${(error as Error).message}`)
-        this.skip()
-      }
-      weights = nt.ones([4, 3, 3, 3])
-      bias = nt.ones([4])
-    })
-    after(() => void native.device('cpu'))
+onEachDevice('precision', () => {
+  computeAsAsked()
+  before(() => {
+    weights = nt.ones([4, 3, 3, 3])
+    bias = nt.ones([4])
+  })
 
-    for (const half of halves) {
-      for (const [wanted, table] of Object.entries(results)) {
-        for (const [name, f] of Object.entries(table)) {
-          it(`${half}: ${name} is of ${wanted === 'half' ? half : wanted}`, () => {
-            const x = numbers(1, [8, 4, 4, 3])
-            const got = nt.withCompute(half, () => f(x.astype(half), x))
-            assert.equal(got.dtype, wanted === 'half' ? half : 'float32')
-          })
-        }
-      }
-    }
-
-    it('is float32 otherwise, and two dtypes are refused', () => {
-      const x = numbers(1, [8, 4, 4, 3])
-      for (const compute of ['float32', 'tf32'] as const) {
-        nt.withCompute(compute, () => {
-          assert.equal(nt.conv2d(x, weights).dtype, 'float32')
-          assert.throws(() => x.add(x.astype('bfloat16') as AnyTensor), /add: expected tensors of one dtype/)
+  for (const half of halves) {
+    for (const [wanted, table] of Object.entries(results)) {
+      for (const [name, f] of Object.entries(table)) {
+        it(`${half}: ${name} is of ${wanted === 'half' ? half : wanted}`, () => {
+          const x = numbers(1, [8, 4, 4, 3])
+          const got = nt.withCompute(half, () => f(x.astype(half), x))
+          assert.equal(got.dtype, wanted === 'half' ? half : 'float32')
         })
       }
-      assert.throws(
-        () => nt.withCompute('float16', () => x.add(nt.ones([3], { dtype: 'int32' }) as AnyTensor)),
-        /got float32 and int32/
+    }
+  }
+
+  it('is float32 otherwise, and two dtypes are refused', () => {
+    const x = numbers(1, [8, 4, 4, 3])
+    for (const compute of ['float32', 'tf32'] as const) {
+      nt.withCompute(compute, () => {
+        assert.equal(nt.conv2d(x, weights).dtype, 'float32')
+        assert.throws(() => x.add(x.astype('bfloat16') as AnyTensor), /add: expected tensors of one dtype/)
+      })
+    }
+    assert.throws(
+      () => nt.withCompute('float16', () => x.add(nt.ones([3], { dtype: 'int32' }) as AnyTensor)),
+      /got float32 and int32/
+    )
+    assert.equal(nt.conv2d(x, weights).dtype, 'float32')
+  })
+
+  it('tf32 is asked of all products of a step, forwards and backwards', () => {
+    const step = (x: Tensor, w: Tensor, v: Tensor) => {
+      const [a, b] = [nt.requireGradient(w.detach()), nt.requireGradient(v.detach())]
+      const y = nt.matmul(nt.conv2d(nt.conv2d(x, a, { padding: 1 }), a, { padding: 1 }).flatten(1), b)
+      return nt.backward(y.sum(), [a, b])
+    }
+    for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
+      const f = nt.compile(step, { compute })
+      for (let i = 0; i < 2; i++) f(numbers(1, images), numbers(2, [3, 3, 3, 3]), numbers(3, [108, 5]))
+      const asked = [...String(f.programs[0]).matchAll(/\.(?:convolution\w*|matmul)\(.*, (\d)\)/g)].map(
+        ([, flag]) => flag
       )
-      assert.equal(nt.conv2d(x, weights).dtype, 'float32')
-    })
+      assert.deepEqual(asked, Array(8).fill(compute === 'tf32' ? '1' : '0'))
+    }
+  })
 
-    it('tf32 is asked of all products of a step, forwards and backwards', () => {
-      const step = (x: Tensor, w: Tensor, v: Tensor) => {
-        const [a, b] = [nt.requireGradient(w.detach()), nt.requireGradient(v.detach())]
-        const y = nt.matmul(nt.conv2d(nt.conv2d(x, a, { padding: 1 }), a, { padding: 1 }).flatten(1), b)
-        return nt.backward(y.sum(), [a, b])
+  const stored = golden<Record<string, { dtype: string; result: string; gradients: string[] }>>('precision')
+  for (const [name, [shapes, f]] of Object.entries(cases)) {
+    it(`bfloat16: ${name} is PyTorch's, forwards and backwards`, () => {
+      const { dtype, result, gradients } = stored[name]!
+      const both = (...values: Tensor[]): AnyTensor[] => {
+        const inputs = values.map((value) => nt.requireGradient(value.detach()))
+        const y = f(...inputs)
+        return [y, ...nt.backward(y, inputs, { seed: numbers(99, y.shape).astype(y.dtype) })]
       }
-      for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
-        const f = nt.compile(step, { compute })
-        for (let i = 0; i < 2; i++) f(numbers(1, images), numbers(2, [3, 3, 3, 3]), numbers(3, [108, 5]))
-        const asked = [...String(f.programs[0]).matchAll(/\.(?:convolution\w*|matmul)\(.*, (\d)\)/g)].map(
-          ([, flag]) => flag
+      const inputs = shapes.map((shape, i) => numbers(10 + i, shape))
+      const [y, ...got] = nt.withCompute('bfloat16', () => both(...inputs))
+      assert.equal(y!.dtype, dtype)
+      const all = [y!, ...got].map((tensor) => tensor.dataSync() as Float32Array)
+      for (const [i, text] of [result, ...gradients].entries()) {
+        const off = distance(all[i]!, floats(text))
+        assert.ok(off <= ONE_ROUNDING, `${i === 0 ? 'the result' : `gradient ${i - 1}`} is ${off} off`)
+      }
+      for (const gradient of got) assert.equal(gradient.dtype, 'float32')
+
+      const compiled = nt.compile((...values: Tensor[]) => both(...values), { compute: 'bfloat16' })
+      for (let i = 0; i < 3; i++) {
+        assert.deepEqual(
+          compiled(...inputs).map((tensor) => tensor.dataSync()),
+          all
         )
-        assert.deepEqual(asked, Array(8).fill(compute === 'tf32' ? '1' : '0'))
       }
     })
+  }
 
-    const stored = golden<Record<string, { dtype: string; result: string; gradients: string[] }>>('precision')
-    for (const [name, [shapes, f]] of Object.entries(cases)) {
-      it(`bfloat16: ${name} is PyTorch's, forwards and backwards`, () => {
-        const { dtype, result, gradients } = stored[name]!
-        const both = (...values: Tensor[]): AnyTensor[] => {
-          const inputs = values.map((value) => nt.requireGradient(value.detach()))
-          const y = f(...inputs)
-          return [y, ...nt.backward(y, inputs, { seed: numbers(99, y.shape).astype(y.dtype) })]
-        }
-        const inputs = shapes.map((shape, i) => numbers(10 + i, shape))
-        const [y, ...got] = nt.withCompute('bfloat16', () => both(...inputs))
-        assert.equal(y!.dtype, dtype)
-        const all = [y!, ...got].map((tensor) => tensor.dataSync() as Float32Array)
-        for (const [i, text] of [result, ...gradients].entries()) {
-          const off = distance(all[i]!, floats(text))
-          assert.ok(off <= ONE_ROUNDING, `${i === 0 ? 'the result' : `gradient ${i - 1}`} is ${off} off`)
-        }
-        for (const gradient of got) assert.equal(gradient.dtype, 'float32')
-
-        const compiled = nt.compile((...values: Tensor[]) => both(...values), { compute: 'bfloat16' })
-        for (let i = 0; i < 3; i++) {
-          assert.deepEqual(
-            compiled(...inputs).map((tensor) => tensor.dataSync()),
-            all
-          )
-        }
-      })
-    }
-
-    for (const half of halves) {
-      it(`${half}: metrics take what a network gives`, async () => {
-        const classes = ['a', 'b', 'c']
-        const y = nt.tensor(Int32Array.from({ length: 40 }, (_, i) => hash(7, i) % 3))
-        const figures = async (scores: AnyTensor): Promise<number[]> => {
-          const [accuracy, confusion] = [new metrics.Accuracy({ topK: 2 }), new metrics.Confusion(classes)]
-          const [curves, all, mean] = [new metrics.Scores(), new metrics.ClassScores(classes), new metrics.Mean()]
-          accuracy.update(scores, y)
-          confusion.update(scores.argmax(1), y)
-          curves.update(scores.get(null, 1), y.equal(1))
-          all.update(scores, y)
-          mean.update(scores)
-          return [
-            await accuracy.value(),
-            await confusion.accuracy(),
-            await curves.averagePrecision(),
-            await (await all.of('a')).rocAuc(),
-            await mean.value()
-          ]
-        }
-        const scores = nt.withCompute(half, () => nt.matmul(numbers(1, [40, 5]), numbers(2, [5, 3])))
-        assert.equal(scores.dtype, half)
-        assert.deepEqual(await figures(scores), await figures(scores.astype('float32')))
-      })
-    }
-
-    it('differentiates gradients', () => {
-      const x = numbers(1, [3, 4])
-      const w = numbers(2, [4, 5])
-      const slope = nt.grad((w: Tensor) => nt.matmul(x, w).tanh().sum())
-      const second = nt.grad((w: Tensor) => nt.square(slope(w)).sum())
-      const wanted = second(w)
-      for (const [half, allowed] of [
-        ['bfloat16', 0.05],
-        ['float16', 0.01]
-      ] as const) {
-        // prettier-ignore
-        const got = nt.withCompute(half, () => second(w))
-        assert.equal(got.dtype, 'float32')
-        const off = distance(got.dataSync() as Float32Array, wanted.dataSync() as Float32Array)
-        assert.ok(off > 0 && off < allowed, `${half}: ${off} off`)
+  for (const half of halves) {
+    it(`${half}: metrics take what a network gives`, async () => {
+      const classes = ['a', 'b', 'c']
+      const y = nt.tensor(Int32Array.from({ length: 40 }, (_, i) => hash(7, i) % 3))
+      const figures = async (scores: AnyTensor): Promise<number[]> => {
+        const [accuracy, confusion] = [new metrics.Accuracy({ topK: 2 }), new metrics.Confusion(classes)]
+        const [curves, all, mean] = [new metrics.Scores(), new metrics.ClassScores(classes), new metrics.Mean()]
+        accuracy.update(scores, y)
+        confusion.update(scores.argmax(1), y)
+        curves.update(scores.get(null, 1), y.equal(1))
+        all.update(scores, y)
+        mean.update(scores)
+        return [
+          await accuracy.value(),
+          await confusion.accuracy(),
+          await curves.averagePrecision(),
+          await (await all.of('a')).rocAuc(),
+          await mean.value()
+        ]
       }
+      const scores = nt.withCompute(half, () => nt.matmul(numbers(1, [40, 5]), numbers(2, [5, 3])))
+      assert.equal(scores.dtype, half)
+      assert.deepEqual(await figures(scores), await figures(scores.astype('float32')))
     })
+  }
 
-    // The loss falls from 0.75 to 0.004. The bounds are a few roundings of a step, carried along.
-    const bounds = { tf32: 0, bfloat16: 0.02, float16: 0.002 }
-    for (const [compute, allowed] of Object.entries(bounds) as [Exclude<Compute, 'float32'>, number][]) {
-      it(`${compute}: a training follows that of float32 within ${allowed}, compiled as eager`, () => {
-        const make = () => new optim.Adam({ learningRate: 0.01, clipNorm: 1 })
-        const { curve } = trained('float32', false, make())
-        assert.ok(curve.at(-1)! < 0.01 && curve[0]! > 0.5, `${curve.join(' ')}`)
-        const { curve: got, network } = trained(compute, false, make())
-        for (const [i, loss] of got.entries()) {
-          assert.ok(Math.abs(loss - curve[i]!) <= allowed, `step ${i}: ${loss}, ${curve[i]} in float32`)
-        }
-        if (allowed > 0) assert.notDeepEqual(got, curve)
-        for (const tensor of [...network.parameters(), ...network.namedBuffers().values()])
-          assert.equal(tensor.dtype, 'float32')
-        assert.deepEqual(trained(compute, true, make()).curve, got)
-      })
+  it('differentiates gradients', () => {
+    const x = numbers(1, [3, 4])
+    const w = numbers(2, [4, 5])
+    const slope = nt.grad((w: Tensor) => nt.matmul(x, w).tanh().sum())
+    const second = nt.grad((w: Tensor) => nt.square(slope(w)).sum())
+    const wanted = second(w)
+    for (const [half, allowed] of [
+      ['bfloat16', 0.05],
+      ['float16', 0.01]
+    ] as const) {
+      // prettier-ignore
+      const got = nt.withCompute(half, () => second(w))
+      assert.equal(got.dtype, 'float32')
+      const off = distance(got.dataSync() as Float32Array, wanted.dataSync() as Float32Array)
+      assert.ok(off > 0 && off < allowed, `${half}: ${off} off`)
     }
-    it('float16: the same with accumulated gradients and weight decay', () => {
-      const make = () => new optim.SGD({ learningRate: 0.8, momentum: 0.9, weightDecay: 0.001, decay: 'weights' })
-      // An eighth, so that no step overflows with the first scale.
-      const { curve } = trained('float32', false, make(), 2, 1 / 8)
-      const { curve: got } = trained('float16', true, make(), 2, 1 / 8)
+  })
+
+  // The loss falls from 0.75 to 0.004. The bounds are a few roundings of a step, carried along.
+  const bounds = { tf32: 0, bfloat16: 0.02, float16: 0.002 }
+  for (const [compute, allowed] of Object.entries(bounds) as [Exclude<Compute, 'float32'>, number][]) {
+    it(`${compute}: a training follows that of float32 within ${allowed}, compiled as eager`, () => {
+      const make = () => new optim.Adam({ learningRate: 0.01, clipNorm: 1 })
+      const { curve } = trained('float32', false, make())
+      assert.ok(curve.at(-1)! < 0.01 && curve[0]! > 0.5, `${curve.join(' ')}`)
+      const { curve: got, network } = trained(compute, false, make())
       for (const [i, loss] of got.entries()) {
-        assert.ok(Math.abs(loss - curve[i]!) <= 0.02, `step ${i}: ${loss}, ${curve[i]} in float32`)
+        assert.ok(Math.abs(loss - curve[i]!) <= allowed, `step ${i}: ${loss}, ${curve[i]} in float32`)
       }
+      if (allowed > 0) assert.notDeepEqual(got, curve)
+      for (const tensor of [...network.parameters(), ...network.namedBuffers().values()])
+        assert.equal(tensor.dtype, 'float32')
+      assert.deepEqual(trained(compute, true, make()).curve, got)
     })
+  }
+  it('float16: the same with accumulated gradients and weight decay', () => {
+    const make = () => new optim.SGD({ learningRate: 0.8, momentum: 0.9, weightDecay: 0.001, decay: 'weights' })
+    // An eighth, so that no step overflows with the first scale.
+    const { curve } = trained('float32', false, make(), 2, 1 / 8)
+    const { curve: got } = trained('float16', true, make(), 2, 1 / 8)
+    for (const [i, loss] of got.entries()) {
+      assert.ok(Math.abs(loss - curve[i]!) <= 0.02, `step ${i}: ${loss}, ${curve[i]} in float32`)
+    }
+  })
 
-    describe('loss scaling', () => {
-      // The gradient of the product is 4 times the scale, which is infinite above 2^13: float16 ends at 65504.
-      const make = (compiled: boolean, optimizer = new optim.AdamW({ learningRate: 0.5, weightDecay: 0.25 })) => {
-        const p = nt.requireGradient(numbers(1, [2, 3]))
-        const x = nt.tensor([1, 2, 0.5, -1], [2, 2])
-        const body = (x: Tensor): Tensor => {
-          const loss = nt.matmul(x, p).astype('float32').sum().mul(4)
-          optimizer.minimize(loss, [p])
-          return loss
-        }
-        const step = compiled
-          ? nt.compile(body, { compute: 'float16' })
-          : (x: Tensor) => nt.withCompute('float16', () => body(x))
-        const stateNow = () => Object.fromEntries(Object.entries(optimizer.state()).map(([k, v]) => [k, v.dataSync()]))
-        return { p, x, step, optimizer, stateNow }
+  describe('loss scaling', () => {
+    // The gradient of the product is 4 times the scale, which is infinite above 2^13: float16 ends at 65504.
+    const make = (compiled: boolean, optimizer = new optim.AdamW({ learningRate: 0.5, weightDecay: 0.25 })) => {
+      const p = nt.requireGradient(numbers(1, [2, 3]))
+      const x = nt.tensor([1, 2, 0.5, -1], [2, 2])
+      const body = (x: Tensor): Tensor => {
+        const loss = nt.matmul(x, p).astype('float32').sum().mul(4)
+        optimizer.minimize(loss, [p])
+        return loss
       }
+      const step = compiled
+        ? nt.compile(body, { compute: 'float16' })
+        : (x: Tensor) => nt.withCompute('float16', () => body(x))
+      const stateNow = () => Object.fromEntries(Object.entries(optimizer.state()).map(([k, v]) => [k, v.dataSync()]))
+      return { p, x, step, optimizer, stateNow }
+    }
 
-      for (const compiled of [false, true]) {
-        it(`leaves out steps that overflow, and halves the scale, ${compiled ? 'compiled' : 'eager'}`, () => {
-          const { p, x, step, stateNow } = make(compiled)
-          const before = p.dataSync()
-          for (const scale of [2 ** 15, 2 ** 14, 2 ** 13]) {
-            step(x)
-            assert.deepEqual(p.dataSync(), before)
-            const { lossScale, goodSteps, steps, ...slots } = stateNow()
-            assert.deepEqual([lossScale![0], goodSteps![0], steps![0]], [scale, 0, 0])
-            for (const slot of Object.values(slots)) assert.ok(slot.every((value) => value === 0))
-          }
+    for (const compiled of [false, true]) {
+      it(`leaves out steps that overflow, and halves the scale, ${compiled ? 'compiled' : 'eager'}`, () => {
+        const { p, x, step, stateNow } = make(compiled)
+        const before = p.dataSync()
+        for (const scale of [2 ** 15, 2 ** 14, 2 ** 13]) {
           step(x)
-          const { lossScale, goodSteps, steps } = stateNow()
-          assert.deepEqual([lossScale![0], goodSteps![0], steps![0]], [2 ** 13, 1, 1])
-          // The gradients are small whole numbers: exact, as is the scale.
-          const plain = make(false)
-          nt.withCompute('float32', () => {
-            plain.optimizer.minimize(nt.matmul(x, plain.p).sum().mul(4), [plain.p])
-          })
-          assert.deepEqual(p.dataSync(), plain.p.dataSync())
-          assert.deepEqual(stateNow()['0.mean'], plain.stateNow()['0.mean'])
-        })
-      }
-
-      it('doubles the scale after 2000 steps without an overflow', () => {
-        const { p, x, step, optimizer, stateNow } = make(true)
-        nt.withCompute('float16', () => optimizer.accumulate(p.sum(), [p])) // makes the state
-        const scalar = (value: number) => nt.tensor(value)
-        const load = (lossScale: number, goodSteps: number) => {
-          optimizer.loadState({ ...optimizer.state(), lossScale: scalar(lossScale), goodSteps: scalar(goodSteps) }, [p])
+          assert.deepEqual(p.dataSync(), before)
+          const { lossScale, goodSteps, steps, ...slots } = stateNow()
+          assert.deepEqual([lossScale![0], goodSteps![0], steps![0]], [scale, 0, 0])
+          for (const slot of Object.values(slots)) assert.ok(slot.every((value) => value === 0))
         }
         step(x)
-        load(256, 1997)
-        const seen = Array.from({ length: 4 }, () => {
-          step(x)
-          const { lossScale, goodSteps } = stateNow()
-          return [lossScale![0], goodSteps![0]]
+        const { lossScale, goodSteps, steps } = stateNow()
+        assert.deepEqual([lossScale![0], goodSteps![0], steps![0]], [2 ** 13, 1, 1])
+        // The gradients are small whole numbers: exact, as is the scale.
+        const plain = make(false)
+        nt.withCompute('float32', () => {
+          plain.optimizer.minimize(nt.matmul(x, plain.p).sum().mul(4), [plain.p])
         })
-        assert.deepEqual(seen, [[256, 1998], [256, 1999], [512, 0], [512, 1]]) // prettier-ignore
-        load(2 ** 127, 1999)
-        nt.withCompute('float16', () => optimizer.minimize(p.sum().mul(1e-30), [p]))
-        assert.equal(stateNow()['lossScale']![0], 2 ** 127)
+        assert.deepEqual(p.dataSync(), plain.p.dataSync())
+        assert.deepEqual(stateNow()['0.mean'], plain.stateNow()['0.mean'])
       })
+    }
 
-      it('means the same to clipping and accumulation, to the bit where nothing is rounded', () => {
-        for (const options of [{}, { clipNorm: 0.25 }, { clipNorm: 100 }, { weightDecay: 0.5 }]) {
-          const results = (['float32', 'float16'] as const).map((compute) => {
-            const p = nt.requireGradient(numbers(1, [2, 3]))
-            const optimizer = new optim.SGD({ learningRate: 0.5, momentum: 0.5, ...options })
-            const lossOf = (i: number) => p.mul(numbers(i, [2, 3])).sum()
-            nt.withCompute(compute, () => {
-              for (let i = 0; i < 6; i++) {
-                if (i % 3 === 2) optimizer.minimize(lossOf(i), [p])
-                else optimizer.accumulate(lossOf(i), [p])
-              }
-              optimizer.minimize(lossOf(9), [p])
-            })
-            return p.dataSync()
+    it('doubles the scale after 2000 steps without an overflow', () => {
+      const { p, x, step, optimizer, stateNow } = make(true)
+      nt.withCompute('float16', () => optimizer.accumulate(p.sum(), [p])) // makes the state
+      const scalar = (value: number) => nt.tensor(value)
+      const load = (lossScale: number, goodSteps: number) => {
+        optimizer.loadState({ ...optimizer.state(), lossScale: scalar(lossScale), goodSteps: scalar(goodSteps) }, [p])
+      }
+      step(x)
+      load(256, 1997)
+      const seen = Array.from({ length: 4 }, () => {
+        step(x)
+        const { lossScale, goodSteps } = stateNow()
+        return [lossScale![0], goodSteps![0]]
+      })
+      assert.deepEqual(seen, [[256, 1998], [256, 1999], [512, 0], [512, 1]]) // prettier-ignore
+      load(2 ** 127, 1999)
+      nt.withCompute('float16', () => optimizer.minimize(p.sum().mul(1e-30), [p]))
+      assert.equal(stateNow()['lossScale']![0], 2 ** 127)
+    })
+
+    it('means the same to clipping and accumulation, to the bit where nothing is rounded', () => {
+      for (const options of [{}, { clipNorm: 0.25 }, { clipNorm: 100 }, { weightDecay: 0.5 }]) {
+        const results = (['float32', 'float16'] as const).map((compute) => {
+          const p = nt.requireGradient(numbers(1, [2, 3]))
+          const optimizer = new optim.SGD({ learningRate: 0.5, momentum: 0.5, ...options })
+          const lossOf = (i: number) => p.mul(numbers(i, [2, 3])).sum()
+          nt.withCompute(compute, () => {
+            for (let i = 0; i < 6; i++) {
+              if (i % 3 === 2) optimizer.minimize(lossOf(i), [p])
+              else optimizer.accumulate(lossOf(i), [p])
+            }
+            optimizer.minimize(lossOf(9), [p])
           })
-          const off = distance(results[1]!, results[0]!)
-          assert.ok(off <= ('clipNorm' in options ? 1e-6 : 0), `${JSON.stringify(options)}: ${off}`)
-        }
-      })
-
-      it('forgets accumulated gradients that overflow', () => {
-        const p = nt.requireGradient(numbers(1, [3]))
-        const optimizer = new optim.SGD({ learningRate: 1 })
-        const before = p.dataSync()
-        nt.withCompute('float16', () => {
-          optimizer.accumulate(p.mul(Infinity).sum(), [p])
-          optimizer.minimize(p.sum(), [p])
-          assert.deepEqual(p.dataSync(), before)
-          optimizer.minimize(p.sum(), [p])
+          return p.dataSync()
         })
-        assert.deepEqual(p.dataSync(), before.map((value) => value - 1)) // prettier-ignore
-        assert.equal(optimizer.state()['lossScale']!.itemSync(), 2 ** 15)
-      })
+        const off = distance(results[1]!, results[0]!)
+        assert.ok(off <= ('clipNorm' in options ? 1e-6 : 0), `${JSON.stringify(options)}: ${off}`)
+      }
+    })
 
-      it('is part of the state, and begins anew with a state that has none', () => {
-        const { p, x, step, optimizer } = make(true)
-        const fresh = new optim.AdamW()
-        fresh.minimize(p.sum(), [p])
-        for (let i = 0; i < 3; i++) step(x)
-        const other = new optim.AdamW()
-        other.loadState(optimizer.state(), [p])
-        assert.deepEqual(Object.keys(other.state()).sort(), Object.keys(optimizer.state()).sort())
-        assert.equal(other.state()['lossScale']!.itemSync(), 2 ** 13)
-        optimizer.loadState(fresh.state(), [p])
-        assert.equal(optimizer.state()['lossScale']!.itemSync(), 2 ** 16)
-        const { goodSteps: _, ...without } = other.state()
-        assert.throws(() => other.loadState(without, [p]), /loadState: expected a tensor 'goodSteps'/)
+    it('forgets accumulated gradients that overflow', () => {
+      const p = nt.requireGradient(numbers(1, [3]))
+      const optimizer = new optim.SGD({ learningRate: 1 })
+      const before = p.dataSync()
+      nt.withCompute('float16', () => {
+        optimizer.accumulate(p.mul(Infinity).sum(), [p])
+        optimizer.minimize(p.sum(), [p])
+        assert.deepEqual(p.dataSync(), before)
+        optimizer.minimize(p.sum(), [p])
       })
+      assert.deepEqual(p.dataSync(), before.map((value) => value - 1)) // prettier-ignore
+      assert.equal(optimizer.state()['lossScale']!.itemSync(), 2 ** 15)
+    })
 
-      it('is asked for by no other precision', () => {
-        const p = nt.requireGradient(numbers(1, [3]))
-        for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
-          const optimizer = new optim.Adam()
-          nt.withCompute(compute, () => optimizer.minimize(p.sum(), [p]))
-          assert.equal(optimizer.state()['lossScale'], undefined)
-        }
-      })
+    it('is part of the state, and begins anew with a state that has none', () => {
+      const { p, x, step, optimizer } = make(true)
+      const fresh = new optim.AdamW()
+      fresh.minimize(p.sum(), [p])
+      for (let i = 0; i < 3; i++) step(x)
+      const other = new optim.AdamW()
+      other.loadState(optimizer.state(), [p])
+      assert.deepEqual(Object.keys(other.state()).sort(), Object.keys(optimizer.state()).sort())
+      assert.equal(other.state()['lossScale']!.itemSync(), 2 ** 13)
+      optimizer.loadState(fresh.state(), [p])
+      assert.equal(optimizer.state()['lossScale']!.itemSync(), 2 ** 16)
+      const { goodSteps: _, ...without } = other.state()
+      assert.throws(() => other.loadState(without, [p]), /loadState: expected a tensor 'goodSteps'/)
+    })
+
+    it('is asked for by no other precision', () => {
+      const p = nt.requireGradient(numbers(1, [3]))
+      for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
+        const optimizer = new optim.Adam()
+        nt.withCompute(compute, () => optimizer.minimize(p.sum(), [p]))
+        assert.equal(optimizer.state()['lossScale'], undefined)
+      }
     })
   })
-}
+})
 
 describe('withCompute', () => {
   computeAsAsked()
