@@ -101,7 +101,7 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
   }
 ]
 
-onEachDevice('passes over a program', () => {
+onEachDevice('passes over a program', (device) => {
   for (const { name, make, changes, not } of cases) {
     it(name, () => {
       const [eager, compiled] = [make(), nt.compile(make())]
