@@ -76,6 +76,21 @@ struct Block {
 #endif
   }
 
+  // What one thread computes, for all.
+  template <class F>
+  NT_INLINE auto once(F compute) const {
+#if defined(__CUDA_ARCH__)
+    __shared__ decltype(compute()) shared;
+    if (threadIdx.x == 0) shared = compute();
+    __syncthreads();
+    const auto value = shared;
+    __syncthreads();
+    return value;
+#else
+    return compute();
+#endif
+  }
+
   // The threads' values combined in an order that is always the same; every thread gets the result.
   template <class T, class F>
   NT_INLINE T combine(Own<T>& values, T identity, F combine) const {

@@ -42,6 +42,33 @@ NT_INLINE void storePack(S* to, const Pack<S, V>& pack) {
   *reinterpret_cast<Pack<S, V>*>(to) = pack;
 }
 
+// V neighbours of any floating dtype as floats; i is a multiple of V.
+template <int V>
+NT_INLINE void loadFloats(const void* data, DType dtype, int64_t i, float (&to)[V]) {
+  const auto take = [&](auto tag) {
+    using S = typename decltype(tag)::type;
+    const Pack<S, V> pack = loadPack<V>(static_cast<const S*>(data) + i);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) to[e] = pack.of[e];
+  };
+  if (dtype == DType::bfloat16) return take(Type<BFloat16>());
+  if (dtype == DType::float16) return take(Type<Float16>());
+  take(Type<float>());
+}
+template <int V>
+NT_INLINE void storeFloats(void* data, DType dtype, int64_t i, const float (&from)[V]) {
+  const auto put = [&](auto tag) {
+    using S = typename decltype(tag)::type;
+    Pack<S, V> pack;
+    NT_UNROLL
+    for (int e = 0; e < V; e++) pack.of[e] = static_cast<S>(from[e]);
+    storePack(static_cast<S*>(data) + i, pack);
+  };
+  if (dtype == DType::bfloat16) return put(Type<BFloat16>());
+  if (dtype == DType::float16) return put(Type<Float16>());
+  put(Type<float>());
+}
+
 // Calls f with Type<T>, T what numbers of the dtype are computed in.
 template <class F>
 decltype(auto) dispatchCompute(DType dtype, F&& f) {

@@ -1,4 +1,6 @@
-// Pooling: a thread a result; the gradient a thread a pixel, which looks at the windows that see it.
+// Pooling: a thread makes a result in several neighbouring channels; the gradient a pixel, for which it looks at the
+// windows that see it.
+#include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
@@ -9,81 +11,121 @@ namespace needletail::cuda {
 
 namespace {
 
-// The windows along an axis that see place `at`: [first, last).
-NT_INLINE PoolShape::Range windows(const PoolShape& s, int axis, int64_t at) {
-  const int64_t count = axis == 0 ? s.oh : s.ow, place = at + s.p.low[axis], stride = s.p.stride[axis];
-  const int64_t before = place - s.p.size[axis] + 1;
-  const int64_t first = before <= 0 ? 0 : (before + stride - 1) / stride, last = place / stride + 1;
-  return {first, last < count ? last : count};
-}
+// From the number of a thread to image, row, column and the first of its V channels.
+struct Places {
+  Divider height, width, channels;
+  Places(int64_t height, int64_t width, int64_t channels, int V)
+      : height(height), width(width), channels(channels / V) {}
+  struct Place {
+    int64_t image, y, x, c;
+  };
+  NT_INLINE Place at(int64_t i, int V) const {
+    const int64_t c = channels.split(i) * V, x = width.split(i), y = height.split(i);
+    return {i, y, x, c};
+  }
+};
 
+template <int V>
 struct PoolBody {
   PoolShape s;
+  Places places;
   const void* x;
   void* y;
   int32_t* positions;  // null where nobody asks for them
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t c = k % s.c, j = k / s.c % s.ow, i = k / s.c / s.ow % s.oh, image = k / s.c / s.ow / s.oh;
-    const auto rows = s.range(0, i), columns = s.range(1, j);
-    float best = 0, sum = 0;
-    int32_t at = -1;
+    const auto at = places.at(k, V);
+    const auto rows = s.range(0, at.y), columns = s.range(1, at.x);
+    float best[V] = {}, sum[V] = {};
+    Pack<int32_t, V> winners;
+    NT_UNROLL
+    for (int e = 0; e < V; e++) winners.of[e] = -1;
     for (int64_t row = rows.first; row < rows.last; row++) {
       for (int64_t column = columns.first; column < columns.last; column++) {
-        const float v = load<float>(x, s.dtype, ((image * s.h + row) * s.w + column) * s.c + c);
-        sum += v;
-        // The first of equal values; a NaN wins.
-        if (at < 0 || v > best || (v != v && best == best)) {
-          best = v;
-          at = static_cast<int32_t>(row * s.w + column);
+        float v[V];
+        loadFloats(x, s.dtype, ((at.image * s.h + row) * s.w + column) * s.c + at.c, v);
+        NT_UNROLL
+        for (int e = 0; e < V; e++) {
+          sum[e] += v[e];
+          // The first of equal values; a NaN wins.
+          if (winners.of[e] < 0 || v[e] > best[e] || (v[e] != v[e] && best[e] == best[e])) {
+            best[e] = v[e];
+            winners.of[e] = static_cast<int32_t>(row * s.w + column);
+          }
         }
       }
     }
-    store<float>(y, s.dtype, k, s.p.maximum ? best : sum * s.scale(rows, columns));
-    if (positions) positions[k] = at;
+    const float scale = s.scale(rows, columns);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) sum[e] = s.p.maximum ? best[e] : sum[e] * scale;
+    storeFloats(y, s.dtype, k * V, sum);
+    if (positions) storePack(positions + k * V, winners);
   }
 };
 
+template <int V>
 struct PoolGradientBody {
   PoolShape s;
+  Places places;
+  Divider stride[2];
   const void* g;
   const int32_t* positions;
   const void* pooled;  // a ReLU's values: where one isn't positive, no gradient comes through; null: none
   void* dx;
+  Report report;  // positions come from a tensor: one outside of the image is told, as it is on the CPU
+
+  // The windows along an axis that see place `at`: [first, last).
+  NT_INLINE PoolShape::Range windows(int axis, int64_t at) const {
+    const int64_t count = axis == 0 ? s.oh : s.ow, place = at + s.p.low[axis], before = place - s.p.size[axis] + 1;
+    const int64_t first = before <= 0 ? 0 : stride[axis](before - 1) + 1, last = stride[axis](place) + 1;
+    return {first, last < count ? last : count};
+  }
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t c = k % s.c, x = k / s.c % s.w, y = k / s.c / s.w % s.h, image = k / s.c / s.w / s.h;
-    const auto rows = windows(s, 0, y), columns = windows(s, 1, x);
-    const int32_t own = static_cast<int32_t>(y * s.w + x);
-    float sum = 0;
+    const auto at = places.at(k, V);
+    const auto rows = windows(0, at.y), columns = windows(1, at.x);
+    const int32_t own = static_cast<int32_t>(at.y * s.w + at.x);
+    float sum[V] = {};
     for (int64_t i = rows.first; i < rows.last; i++) {
       for (int64_t j = columns.first; j < columns.last; j++) {
-        const int64_t at = ((image * s.oh + i) * s.ow + j) * s.c + c;
+        const int64_t window = ((at.image * s.oh + i) * s.ow + j) * s.c + at.c;
+        float v[V];
+        loadFloats(g, s.dtype, window, v);
         if (s.p.maximum) {
-          if (positions[at] == own && (!pooled || load<float>(pooled, s.dtype, at) > 0))
-            sum += load<float>(g, s.dtype, at);
+          const auto winners = loadPack<V>(positions + window);
+          if (pooled) {
+            float values[V];
+            loadFloats(pooled, s.dtype, window, values);
+            NT_UNROLL
+            for (int e = 0; e < V; e++) v[e] = values[e] > 0 ? v[e] : 0;
+          }
+          NT_UNROLL
+          for (int e = 0; e < V; e++) {
+            if (report.within(winners.of[e], s.h * s.w) && winners.of[e] == own) sum[e] += v[e];
+          }
         } else {
-          sum += load<float>(g, s.dtype, at) * s.scale(s.range(0, i), s.range(1, j));
+          const float scale = s.scale(s.range(0, i), s.range(1, j));
+          NT_UNROLL
+          for (int e = 0; e < V; e++) sum[e] += v[e] * scale;
         }
       }
     }
-    store<float>(dx, s.dtype, k, sum);
+    storeFloats(dx, s.dtype, k * V, sum);
   }
 };
 
-// Positions come from a tensor: one outside of the image is told, as it is on the CPU.
-struct CheckBody {
-  const int32_t* positions;
-  int64_t places;
-  Report report;
-  NT_INLINE void operator()(int64_t k) const { report.within(positions[k], places); }
-};
+constexpr int kWide = 4;  // channels of a thread, where that divides them
 
 struct PoolRun final : Prepared {
   PoolShape s;
   bool positions;
   explicit PoolRun(const Call& call) : s(call, call.in[0], call.out[0]), positions(call.out.size() > 1) {}
   void run(Stream& stream, void* const* buffers) override {
-    each(stream, s.n * s.oh * s.ow * s.c,
-         PoolBody{s, buffers[0], buffers[1], positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
+    s.c % kWide == 0 ? with<kWide>(stream, buffers) : with<1>(stream, buffers);
+  }
+  template <int V>
+  void with(Stream& stream, void* const* buffers) const {
+    each(stream, s.n * s.oh * s.ow * s.c / V,
+         PoolBody<V>{s, Places(s.oh, s.ow, s.c, V), buffers[0], buffers[1],
+                     positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
   }
 };
 
@@ -91,12 +133,20 @@ struct PoolGradientRun final : Prepared {
   PoolShape s;
   explicit PoolGradientRun(const Call& call) : s(call, call.out[0], call.in[0]) {}
   void run(Stream& stream, void* const* buffers) override {
+    s.c % kWide == 0 ? with<kWide>(stream, buffers) : with<1>(stream, buffers);
+  }
+  template <int V>
+  void with(Stream& stream, void* const* buffers) const {
     const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
-    if (positions)
-      each(stream, s.n * s.oh * s.ow * s.c, CheckBody{positions, s.h * s.w, Report(stream, Wrong::position)});
-    const void* pooled = s.p.reluGradient ? buffers[2] : nullptr;
-    each(stream, s.n * s.h * s.w * s.c,
-         PoolGradientBody{s, buffers[0], positions, pooled, buffers[1 + s.p.maximum + s.p.reluGradient]});
+    each(stream, s.n * s.h * s.w * s.c / V,
+         PoolGradientBody<V>{s,
+                             Places(s.h, s.w, s.c, V),
+                             {Divider(s.p.stride[0]), Divider(s.p.stride[1])},
+                             buffers[0],
+                             positions,
+                             s.p.reluGradient ? buffers[2] : nullptr,
+                             buffers[1 + s.p.maximum + s.p.reluGradient],
+                             Report(stream, Wrong::position)});
   }
 };
 

@@ -1,4 +1,5 @@
-// Softmax along any axis and cross-entropy: a block a line, whose threads each take every 256th number.
+// Softmax along any axis and cross-entropy: a block a line, whose threads each take every 256th number; or a thread a
+// line where lines are short, or lie side by side so that neighbouring threads read neighbours.
 #include <cmath>
 #include <limits>
 
@@ -24,26 +25,73 @@ struct Line {
   NT_INLINE float operator[](int64_t i) const { return load<float>(data, dtype, first + i * step); }
 };
 
-NT_INLINE float largestOf(const Block& block, const Line& x) {
-  Own<float> own;
-  block.each([&](int t) {
-    float most = kNothing;
-    for (int64_t i = t; i < x.n; i += kThreads) most = Larger()(x[i], most);
-    own[t] = most;
-  });
-  return block.combine(own, kNothing, Larger());
+// Who works on line `index`: a block, or one thread. each(n, body): body(i) for i in [0, n).
+struct Team {
+  const Block& block;
+  int64_t index;
+  explicit NT_INLINE Team(const Block& block) : block(block), index(block.index) {}
+  template <class F>
+  NT_INLINE void each(int64_t n, F body) const {
+    block.each([&](int t) {
+      for (int64_t i = t; i < n; i += kThreads) body(i);
+    });
+  }
+  // term(0) to term(n - 1), combined.
+  template <class Term, class F>
+  NT_INLINE float combine(int64_t n, float identity, Term term, F combine) const {
+    Own<float> own;
+    block.each([&](int t) {
+      float all = identity;
+      for (int64_t i = t; i < n; i += kThreads) all = combine(term(i), all);
+      own[t] = all;
+    });
+    return block.combine(own, identity, combine);
+  }
+};
+struct Alone {
+  int64_t index;
+  template <class F>
+  NT_INLINE void each(int64_t n, F body) const {
+    for (int64_t i = 0; i < n; i++) body(i);
+  }
+  template <class Term, class F>
+  NT_INLINE float combine(int64_t n, float identity, Term term, F combine) const {
+    float all = identity;
+    for (int64_t i = 0; i < n; i++) all = combine(term(i), all);
+    return all;
+  }
+};
+
+constexpr int64_t kShort = 32;  // numbers of a line that are not worth a block
+
+// Body: template <class Lines> void line(const Lines&) const, for each of `lines` of n numbers, `inner` apart.
+template <class Body>
+struct ByTeam {
+  Body body;
+  NT_INLINE void operator()(const Block& block) const { body.line(Team(block)); }
+};
+template <class Body>
+struct ByThread {
+  Body body;
+  NT_INLINE void operator()(int64_t i) const { body.line(Alone{i}); }
+};
+template <class Body>
+void eachLine(Stream& stream, int64_t lines, int64_t n, int64_t inner, const Body& body) {
+  if (n <= kShort || inner >= kShort)
+    each(stream, lines, ByThread<Body>{body});
+  else
+    blocks(stream, lines, ByTeam<Body>{body});
+}
+
+template <class Lines>
+NT_INLINE float largestOf(const Lines& lines, const Line& x) {
+  return lines.combine(x.n, kNothing, [&](int64_t i) { return x[i]; }, Larger());
 }
 
 // The sum of term(0) to term(n - 1).
-template <class Term>
-NT_INLINE float sumOf(const Block& block, int64_t n, Term term) {
-  Own<float> own;
-  block.each([&](int t) {
-    float sum = 0;
-    for (int64_t i = t; i < n; i += kThreads) sum += term(i);
-    own[t] = sum;
-  });
-  return block.sum(own);
+template <class Lines, class Term>
+NT_INLINE float sumOf(const Lines& lines, int64_t n, Term term) {
+  return lines.combine(n, 0.0f, term, [](float a, float b) { return a + b; });
 }
 
 struct SoftmaxBody {
@@ -52,17 +100,16 @@ struct SoftmaxBody {
   int64_t n, inner;
   const void* in;
   void* out;
-  NT_INLINE void operator()(const Block& block) const {
-    const int64_t first = block.index / inner * n * inner + block.index % inner;
+  template <class Lines>
+  NT_INLINE void line(const Lines& lines) const {
+    const int64_t first = lines.index / inner * n * inner + lines.index % inner;
     const Line x{in, dtype, first, inner, n};
-    const float top = largestOf(block, x);
-    const float sum = sumOf(block, n, [&](int64_t i) { return std::exp(x[i] - top); });
+    const float top = largestOf(lines, x);
+    const float sum = sumOf(lines, n, [&](int64_t i) { return std::exp(x[i] - top); });
     const float logSum = std::log(sum);
-    block.each([&](int t) {
-      for (int64_t i = t; i < n; i += kThreads) {
-        const float value = log ? (x[i] - top) - logSum : std::exp(x[i] - top) / sum;
-        store<float>(out, dtype, first + i * inner, value);
-      }
+    lines.each(n, [&](int64_t i) {
+      const float value = log ? (x[i] - top) - logSum : std::exp(x[i] - top) / sum;
+      store<float>(out, dtype, first + i * inner, value);
     });
   }
 };
@@ -74,15 +121,14 @@ struct SoftmaxGradientBody {
   int64_t n, inner;
   const void *gradient, *result;
   void* out;
-  NT_INLINE void operator()(const Block& block) const {
-    const int64_t first = block.index / inner * n * inner + block.index % inner;
+  template <class Lines>
+  NT_INLINE void line(const Lines& lines) const {
+    const int64_t first = lines.index / inner * n * inner + lines.index % inner;
     const Line g{gradient, dtype, first, inner, n}, y{result, dtype, first, inner, n};
-    const float sum = sumOf(block, n, [&](int64_t i) { return log ? g[i] : g[i] * y[i]; });
-    block.each([&](int t) {
-      for (int64_t i = t; i < n; i += kThreads) {
-        const float value = log ? g[i] - std::exp(y[i]) * sum : y[i] * (g[i] - sum);
-        store<float>(out, dtype, first + i * inner, value);
-      }
+    const float sum = sumOf(lines, n, [&](int64_t i) { return log ? g[i] : g[i] * y[i]; });
+    lines.each(n, [&](int64_t i) {
+      const float value = log ? g[i] - std::exp(y[i]) * sum : y[i] * (g[i] - sum);
+      store<float>(out, dtype, first + i * inner, value);
     });
   }
 };
@@ -93,9 +139,9 @@ struct SoftmaxRun final : Prepared {
   int64_t lines, n, inner;
   void run(Stream& stream, void* const* buffers) override {
     if (gradient)
-      blocks(stream, lines, SoftmaxGradientBody{log, dtype, n, inner, buffers[0], buffers[1], buffers[2]});
+      eachLine(stream, lines, n, inner, SoftmaxGradientBody{log, dtype, n, inner, buffers[0], buffers[1], buffers[2]});
     else
-      blocks(stream, lines, SoftmaxBody{log, dtype, n, inner, buffers[0], buffers[1]});
+      eachLine(stream, lines, n, inner, SoftmaxBody{log, dtype, n, inner, buffers[0], buffers[1]});
   }
 };
 
@@ -113,7 +159,7 @@ std::unique_ptr<Prepared> prepare(const Call& call, bool gradient) {
   return run;
 }
 
-// A block a row of logits: its loss, or its row of the gradient.
+// A row of logits: its loss, or its row of the gradient.
 struct EntropyBody {
   CrossEntropy params;
   bool gradient;
@@ -128,34 +174,31 @@ struct EntropyBody {
 
   NT_INLINE float weight(int64_t c) const { return weights ? weights[c] : 1.0f; }
 
-  NT_INLINE void operator()(const Block& block) const {
-    const int64_t row = block.index;
+  template <class Lines>
+  NT_INLINE void line(const Lines& lines) const {
+    const int64_t row = lines.index;
     const int64_t label =
         wideLabels ? static_cast<const int64_t*>(labels)[row] : static_cast<const int32_t*>(labels)[row];
     if (!report.within(label, classes)) return;  // the same for all threads
     const Line x{logits, dtype, row * classes, 1, classes};
-    const float top = largestOf(block, x);
-    const float logSum = std::log(sumOf(block, classes, [&](int64_t c) { return std::exp(x[c] - top); }));
+    const float top = largestOf(lines, x);
+    const float logSum = std::log(sumOf(lines, classes, [&](int64_t c) { return std::exp(x[c] - top); }));
     // -log p of class c; the largest first, so that large logits lose no digits.
     auto surprise = [&](int64_t c) { return (top - x[c]) + logSum; };
     const float smoothing = static_cast<float>(params.smoothing);
     const float own = (1 - smoothing) * weight(label), each = smoothing / static_cast<float>(classes);
     if (!gradient) {
       const float spread =
-          smoothing > 0 ? sumOf(block, classes, [&](int64_t c) { return weight(c) * surprise(c); }) : 0.0f;
-      block.each([&](int t) {
-        if (t == 0) static_cast<float*>(out)[row] = own * surprise(label) + each * spread;
-      });
+          smoothing > 0 ? sumOf(lines, classes, [&](int64_t c) { return weight(c) * surprise(c); }) : 0.0f;
+      lines.each(1, [&](int64_t) { static_cast<float*>(out)[row] = own * surprise(label) + each * spread; });
       return;
     }
-    const float all = smoothing > 0 ? sumOf(block, classes, [&](int64_t c) { return weight(c); }) : 0.0f;
+    const float all = smoothing > 0 ? sumOf(lines, classes, [&](int64_t c) { return weight(c); }) : 0.0f;
     const float g = incoming[row];
-    block.each([&](int t) {
-      for (int64_t c = t; c < classes; c += kThreads) {
-        const float p = std::exp(-surprise(c));
-        const float value = own * (p - (c == label ? 1.0f : 0.0f)) + each * (p * all - weight(c));
-        store<float>(out, dtype, row * classes + c, g * value);
-      }
+    lines.each(classes, [&](int64_t c) {
+      const float p = std::exp(-surprise(c));
+      const float value = own * (p - (c == label ? 1.0f : 0.0f)) + each * (p * all - weight(c));
+      store<float>(out, dtype, row * classes + c, g * value);
     });
   }
 };
@@ -170,9 +213,9 @@ struct EntropyRun final : Prepared {
     const float* incoming = gradient ? static_cast<const float*>(buffers[0]) : nullptr;
     const float* weights = params.weighted ? static_cast<const float*>(buffers[first + 2]) : nullptr;
     void* out = buffers[first + 2 + (params.weighted ? 1 : 0)];
-    blocks(stream, n,
-           EntropyBody{params, gradient, dtype, wideLabels, classes, incoming, buffers[first], buffers[first + 1],
-                       weights, out, Report(stream, Wrong::label)});
+    eachLine(stream, n, classes, 1,
+             EntropyBody{params, gradient, dtype, wideLabels, classes, incoming, buffers[first], buffers[first + 1],
+                         weights, out, Report(stream, Wrong::label)});
   }
 };
 
