@@ -8,13 +8,14 @@ namespace needletail {
 
 struct Finish {
   Activation activation = Activation::none;
-  const float *bias = nullptr, *residual = nullptr;  // null: none
+  const float *bias = nullptr, *residual = nullptr, *values = nullptr;  // null: none; values: of a ReLU
 
   // buffers: those of the call, whose two operands come first.
   Finish(const Epilogue& epilogue, void* const* buffers) : activation(epilogue.activation) {
     int next = 2;
     if (epilogue.bias) bias = static_cast<const float*>(buffers[next++]);
     if (epilogue.residual) residual = static_cast<const float*>(buffers[next++]);
+    if (activation == Activation::reluGradient) values = static_cast<const float*>(buffers[next++]);
   }
   bool idle() const { return !bias && !residual && activation == Activation::none; }
 
@@ -28,6 +29,8 @@ struct Finish {
     }
     if (activation == Activation::relu) {
       for (int64_t k = 0; k < n; k++) sums[k] = sums[k] < 0 ? 0 : sums[k];
+    } else if (activation == Activation::reluGradient) {
+      for (int64_t k = 0; k < n; k++) sums[k] = values[at + k] > 0 ? sums[k] : 0;
     } else if (activation == Activation::gelu) {
       static const RowFunction gelu = elementwiseRowForIsa(static_cast<int>(Row::gelu), kFloat);
       const void* in[] = {sums};

@@ -29,7 +29,7 @@ struct MatmulRun final : Prepared {
   bool shared;  // b is packed once for all threads; else each packs the panels that it works on
   int team;
   // Places in the workspace, in floats.
-  int64_t packedAt, productAt, aAt, bAt, biasAt, residualAt, outAt;
+  int64_t packedAt, productAt, aAt, bAt, biasAt, residualAt, valuesAt, outAt;
 
   void run(Stream& stream, void* const* buffers) override {
     float* space = static_cast<float*>(stream.workspace);
@@ -38,6 +38,7 @@ struct MatmulRun final : Prepared {
     Finish finish(epilogue, buffers);
     if (finish.bias) finish.bias = input(finish.bias, space + biasAt, n);
     if (finish.residual) finish.residual = input(finish.residual, space + residualAt, batches * m * n);
+    if (finish.values) finish.values = input(finish.values, space + valuesAt, batches * m * n);
     void* result = buffers[epilogue.outputAt()];
     const bool half = dtype != DType::float32;
     float* out = half ? space + outAt : static_cast<float*>(result);
@@ -170,6 +171,8 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   run->bAt = place(half ? run->bElements : 0);
   run->biasAt = place(half ? run->n : 0);
   run->residualAt = place(half && params.epilogue.residual ? call.out[0].elements() : 0);
+  const bool values = params.epilogue.activation == Activation::reluGradient;
+  run->valuesAt = place(half && values ? call.out[0].elements() : 0);
   run->outAt = place(half ? call.out[0].elements() : 0);
   run->workspace = static_cast<size_t>(std::max<int64_t>(floats, 1)) * 4;
   return run;

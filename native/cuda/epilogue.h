@@ -28,10 +28,17 @@ struct Finish {
     if (epilogue.residual) residual = buffers[2 + epilogue.bias];
     if (activation == Activation::reluGradient) values = buffers[epilogue.outputAt() - 1];
   }
+  // The activation of n elements of `out`, in place.
+  Finish(DType dtype, Activation activation, const void* values, void* out)
+      : dtype(dtype), activation(activation), values(values), out(out) {}
+
   // Element `at` of the result, of channel (column) `channel`.
   NT_INLINE void put(int64_t at, int64_t channel, float sum) const {
     if (bias) sum += load<float>(bias, dtype, channel);
     if (residual) sum += load<float>(residual, dtype, at);
+    finish(at, sum);
+  }
+  NT_INLINE void finish(int64_t at, float sum) const {
     if (values && !(load<float>(values, dtype, at) > 0)) sum = 0;
     store<float>(out, dtype, at, activated(activation, sum));
   }

@@ -62,20 +62,16 @@ struct MatmulRun final : Prepared {
 };
 
 struct ActivateBody {
-  Activation activation;
-  DType dtype;
-  void* data;
-  NT_INLINE void operator()(int64_t i) const {
-    store<float>(data, dtype, i, activated(activation, load<float>(data, dtype, i)));
-  }
+  Finish finish;
+  NT_INLINE void operator()(int64_t i) const { finish.finish(i, load<float>(finish.out, finish.dtype, i)); }
 };
 
 }  // namespace
 
 std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape) { return std::make_unique<MatmulRun>(shape); }
 
-void activate(Stream& stream, Activation activation, DType dtype, void* data, int64_t n) {
-  each(stream, n, ActivateBody{activation, dtype, data});
+void activate(Stream& stream, Activation activation, DType dtype, const void* values, void* data, int64_t n) {
+  each(stream, n, ActivateBody{Finish(dtype, activation, values, data)});
 }
 
 }  // namespace needletail::cuda

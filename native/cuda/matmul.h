@@ -37,7 +37,7 @@ std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape& shape);
 // Any shape: own kernels.
 std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape);
 
-// The activation of n elements, in place.
-void activate(Stream& stream, Activation activation, DType dtype, void* data, int64_t n);
+// The activation of n elements, in place; values: of a ReLU whose gradient it is, else null.
+void activate(Stream& stream, Activation activation, DType dtype, const void* values, void* data, int64_t n);
 
 }  // namespace needletail::cuda

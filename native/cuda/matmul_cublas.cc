@@ -18,13 +18,14 @@ constexpr float kOne = 1, kZero = 0;
 
 // The functions of the library that was opened at run time, under the names of its header.
 struct Api {
-#define NT_CUBLASLT(F)                                                                                      \
-  F(cublasLtCreate)                                                                                         \
-  F(cublasLtGetStatusString)                                                                                \
-  F(cublasLtMatmul)                                                                                         \
-  F(cublasLtMatmulDescInit_internal) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutInit_internal) \
-      F(cublasLtMatrixLayoutSetAttribute) F(cublasLtMatmulPreferenceInit_internal)                          \
-          F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)
+#define NT_CUBLASLT(F)                                                                                       \
+  F(cublasLtCreate)                                                                                          \
+  F(cublasLtGetStatusString)                                                                                 \
+  F(cublasLtMatmul)                                                                                          \
+  F(cublasLtMatmulDescInit_internal)                                                                         \
+  F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutInit_internal) F(cublasLtMatrixLayoutSetAttribute) \
+      F(cublasLtMatmulPreferenceInit_internal) F(cublasLtMatmulPreferenceSetAttribute)                       \
+          F(cublasLtMatmulAlgoGetHeuristic)
 #define F(name) decltype(&::name) name;
   NT_CUBLASLT(F)
 #undef F
@@ -133,7 +134,7 @@ struct CublasMatmul final : Prepared {
             "describe");
     }
     void* result = buffers[e.outputAt()];
-    void* residual = e.residual ? buffers[e.outputAt() - 1] : result;
+    void* residual = e.residual ? buffers[2 + e.bias] : result;
     for (int64_t batch = 0; batch < s.count; batch += inner) {
       int64_t at[2] = {0, 0};
       s.batches.find(batch, at);
@@ -143,11 +144,15 @@ struct CublasMatmul final : Prepared {
                                       &algorithm, stream.workspace, workspace, streamOf(stream)),
             "matmul");
     }
-    if (e.activation == Activation::gelu) activate(stream, e.activation, s.dtype, result, s.count * s.m * s.n);
+    if (e.activation == Activation::gelu || e.activation == Activation::reluGradient) {
+      const void* values = e.activation == Activation::reluGradient ? buffers[e.outputAt() - 1] : nullptr;
+      activate(stream, e.activation, s.dtype, values, result, s.count * s.m * s.n);
+    }
   }
 
  private:
-  // cuBLASLt's GELU is the approximation with tanh, ours is exact: it follows as a kernel of its own.
+  // cuBLASLt's GELU is the approximation with tanh, ours is exact; its gradient of a ReLU wants a mask of bits that the
+  // forward call would have to leave. Both follow as a kernel of their own.
   cublasLtEpilogue_t epilogue() const {
     const bool relu = s.params.epilogue.activation == Activation::relu;
     if (s.params.epilogue.bias) return relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
