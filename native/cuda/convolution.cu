@@ -282,12 +282,18 @@ struct NarrowWeightsTerm {
   Geometry g;
   const void *gradient, *x;
   int64_t tap;  // of the patch
-  NT_INLINE void operator()(int64_t q, int64_t k, float (&sums)[1]) const {
+  template <int V>
+  NT_INLINE void operator()(int64_t q, int64_t, int64_t k, float (&sums)[1][V]) const {
     const Tap at = tapOf(tap, g.of.inner, g.of.kw);
     const int64_t pixel = g.pixel(pointOf(q, g.of.oh, g.of.ow), at.y, at.x);
     if (pixel < 0) return;
-    sums[0] += load<float>(gradient, g.s.dtype, q * g.s.o + k) *
-               load<float>(x, g.s.dtype, pixel * g.s.c + g.of.outer(k) * g.s.inner + at.channel);
+    float v[V];
+    loadFloats(gradient, g.s.dtype, q * g.s.o + k, v);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) {
+      const int64_t channel = g.of.outer(k + e) * g.s.inner + at.channel;
+      sums[0][e] += v[e] * load<float>(x, g.s.dtype, pixel * g.s.c + channel);
+    }
   }
 };
 
@@ -295,20 +301,22 @@ struct BiasTerm {
   const void* gradient;
   DType dtype;
   int64_t channels;
-  NT_INLINE void operator()(int64_t row, int64_t k, float (&sums)[1]) const {
-    sums[0] += load<float>(gradient, dtype, row * channels + k);
+  template <int V>
+  NT_INLINE void operator()(int64_t row, int64_t, int64_t k, float (&sums)[1][V]) const {
+    float v[V];
+    loadFloats(gradient, dtype, row * channels + k, v);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) sums[0][e] += v[e];
   }
 };
 
 // The channels' totals, `step` elements apart in the result.
-struct TotalBody {
-  ChannelPlan plan;
-  const float* parts;
+struct PutTotal {
   DType dtype;
   void* out;
   int64_t first, step;
-  NT_INLINE void operator()(int64_t k) const {
-    store<float>(out, dtype, first + k * step, static_cast<float>(channelTotal<1>(plan, parts, 0, k)));
+  NT_INLINE void operator()(int64_t k, const double (&totals)[1]) const {
+    store<float>(out, dtype, first + k * step, static_cast<float>(totals[0]));
   }
 };
 
@@ -347,7 +355,7 @@ struct ConvolutionRun final : Prepared {
     if (narrow) {
       for (int64_t tap = 0; tap < patch; tap++) {
         channelSums<1>(stream, plan, NarrowWeightsTerm{g, gradient, x, tap}, parts);
-        each(stream, g.s.o, TotalBody{plan, parts, g.s.dtype, out[0], tap, patch});
+        channelTotals<1>(stream, plan, parts, PutTotal{g.s.dtype, out[0], tap, patch});
       }
     } else {
       const Tiles tiles(g.s.outer, patch, g.s.params.groups);
@@ -356,7 +364,7 @@ struct ConvolutionRun final : Prepared {
     }
     if (!g.s.hasBias()) return;
     channelSums<1>(stream, plan, BiasTerm{gradient, g.s.dtype, g.s.o}, parts);
-    each(stream, g.s.o, TotalBody{plan, parts, g.s.dtype, out[1], 0, 1});
+    channelTotals<1>(stream, plan, parts, PutTotal{g.s.dtype, out[1], 0, 1});
   }
 };
 

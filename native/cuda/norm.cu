@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cuda/channels.h"
+#include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/load.h"
 
@@ -11,76 +12,105 @@ namespace {
 
 // --- batch norm: x is [rows, channels]
 
-// Sums of x - about, and of its square.
+// Sums of x - x in the chunk's first row, and of its square: about a number near the mean, as a variance from squares
+// alone loses all digits where the mean is large.
 struct MomentsTerm {
   const void* x;
   DType dtype;
   int64_t channels;
-  const float* about;  // null: 0
-  NT_INLINE void operator()(int64_t row, int64_t c, float (&sums)[2]) const {
-    const float v = load<float>(x, dtype, row * channels + c) - (about ? about[c] : 0.0f);
-    sums[0] += v;
-    sums[1] += v * v;
-  }
-};
-
-struct MeanBody {
-  ChannelPlan plan;
-  const float* parts;
-  BatchNorm p;
-  float *mean, *savedMean, *runningMean;
-  NT_INLINE void operator()(int64_t c) const {
-    const double m = channelTotal<2>(plan, parts, 0, c) / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
-    mean[c] = savedMean[c] = static_cast<float>(m);
-    if (plan.rows > 0) runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * m);
-  }
-};
-
-struct VarianceBody {
-  ChannelPlan plan;
-  const float* parts;
-  BatchNorm p;
-  DType dtype;
-  const void* scale;
-  float *inverse, *runningVariance, *factor;
-  NT_INLINE void operator()(int64_t c) const {
-    const double n = static_cast<double>(plan.rows > 0 ? plan.rows : 1);
-    // About the mean as a float: what that differs by is taken back.
-    const double rest = channelTotal<2>(plan, parts, 0, c) / n;
-    double variance = channelTotal<2>(plan, parts, 1, c) / n - rest * rest;
-    if (variance < 0) variance = 0;
-    inverse[c] = static_cast<float>(1 / std::sqrt(variance + p.epsilon));
-    factor[c] = inverse[c] * load<float>(scale, dtype, c);
-    const double unbiased = variance * n / (n > 1 ? n - 1 : 1);
-    if (plan.rows > 0) {
-      runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
+  template <int V>
+  NT_INLINE void operator()(int64_t row, int64_t first, int64_t c, float (&sums)[2][V]) const {
+    float v[V], about[V];
+    loadFloats(x, dtype, row * channels + c, v);
+    loadFloats(x, dtype, first * channels + c, about);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) {
+      const float d = v[e] - about[e];
+      sums[0][e] += d;
+      sums[1][e] += d * d;
     }
+  }
+};
+
+// A block a channel: what MomentsTerm summed becomes mean and variance, and what follows from them.
+struct MomentsBody {
+  ChannelPlan plan;
+  const float* parts;
+  BatchNorm p;
+  DType dtype, affine;
+  const void *x, *scale;
+  float *mean, *inverse, *runningMean, *runningVariance, *factor;
+
+  NT_INLINE double part(int64_t chunk, int k, int64_t c) const { return parts[(chunk * 2 + k) * plan.channels + c]; }
+  NT_INLINE void operator()(const Block& block) const {
+    const int64_t c = block.index;
+    const double n = static_cast<double>(plan.rows > 0 ? plan.rows : 1);
+    // The sum over the chunks of term(chunk, its rows, what its sums are about).
+    const auto total = [&](auto term) {
+      Own<double> own;
+      block.each([&](int t) {
+        double sum = 0;
+        for (int64_t chunk = t; chunk < plan.chunks && plan.rows > 0; chunk += kThreads) {
+          const int64_t first = plan.begin(chunk), rows = plan.begin(chunk + 1) - first;
+          sum += term(chunk, static_cast<double>(rows), load<float>(x, dtype, first * plan.channels + c));
+        }
+        own[t] = sum;
+      });
+      return block.sum(own);
+    };
+    const double m =
+        total([&](int64_t chunk, double rows, double about) { return part(chunk, 0, c) + rows * about; }) / n;
+    const double squares = total([&](int64_t chunk, double rows, double about) {
+      const double off = about - m;
+      return part(chunk, 1, c) + 2 * off * part(chunk, 0, c) + rows * off * off;
+    });
+    block.each([&](int t) {
+      if (t == 0) finish(c, m, squares > 0 ? squares / n : 0, n);
+    });
+  }
+  NT_INLINE void finish(int64_t c, double m, double variance, double n) const {
+    mean[c] = static_cast<float>(m);
+    inverse[c] = static_cast<float>(1 / std::sqrt(variance + p.epsilon));
+    factor[c] = inverse[c] * load<float>(scale, affine, c);
+    if (plan.rows == 0) return;
+    const double unbiased = variance * n / (n > 1 ? n - 1 : 1);
+    runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * m);
+    runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
   }
 };
 
 // In use: what x is taken times.
 struct FactorBody {
-  DType dtype;
+  DType affine;
   float epsilon;
   const void* scale;
   const float* variance;
   float* factor;
   NT_INLINE void operator()(int64_t c) const {
-    factor[c] = load<float>(scale, dtype, c) / std::sqrt(variance[c] + epsilon);
+    factor[c] = load<float>(scale, affine, c) / std::sqrt(variance[c] + epsilon);
   }
 };
 
+// V neighbouring channels of a row a thread.
+template <int V>
 struct NormaliseBody {
-  int64_t channels;
+  Divider groups;  // channels / V
   DType dtype, affine;
   const void* x;
   const float *mean, *factor;
   const void* offset;
   void* y;
   NT_INLINE void operator()(int64_t i) const {
-    const int64_t c = i % channels;
-    const float v = (load<float>(x, dtype, i) - mean[c]) * factor[c] + load<float>(offset, affine, c);
-    store<float>(y, dtype, i, v);
+    int64_t row = i;
+    const int64_t c = groups.split(row) * V;
+    float v[V], m[V], f[V], o[V];
+    loadFloats(x, dtype, i * V, v);
+    loadFloats(mean, DType::float32, c, m);
+    loadFloats(factor, DType::float32, c, f);
+    loadFloats(offset, affine, c, o);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) v[e] = (v[e] - m[e]) * f[e] + o[e];
+    storeFloats(y, dtype, i * V, v);
   }
 };
 
@@ -90,41 +120,55 @@ struct ProductsTerm {
   DType dtype;
   int64_t channels;
   const float *mean, *inverse;
-  NT_INLINE void operator()(int64_t row, int64_t c, float (&sums)[2]) const {
-    const int64_t i = row * channels + c;
-    const float v = load<float>(g, dtype, i);
-    sums[0] += v;
-    sums[1] += v * ((load<float>(x, dtype, i) - mean[c]) * inverse[c]);
+  template <int V>
+  NT_INLINE void operator()(int64_t row, int64_t, int64_t c, float (&sums)[2][V]) const {
+    float v[V], h[V], m[V], s[V];
+    loadFloats(g, dtype, row * channels + c, v);
+    loadFloats(x, dtype, row * channels + c, h);
+    loadFloats(mean, DType::float32, c, m);
+    loadFloats(inverse, DType::float32, c, s);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) {
+      sums[0][e] += v[e];
+      sums[1][e] += v[e] * ((h[e] - m[e]) * s[e]);
+    }
   }
 };
 
-struct ScaleGradientBody {
-  ChannelPlan plan;
-  const float* parts;
-  DType dtype;
+struct PutScaleGradient {
+  double share;  // 1 / rows
+  DType affine;
   void *dscale, *doffset;
   float *meanG, *meanGH;
-  NT_INLINE void operator()(int64_t c) const {
-    const double sum = channelTotal<2>(plan, parts, 0, c), products = channelTotal<2>(plan, parts, 1, c);
-    const double share = 1 / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
-    store<float>(dscale, dtype, c, static_cast<float>(products));
-    store<float>(doffset, dtype, c, static_cast<float>(sum));
-    meanG[c] = static_cast<float>(sum * share);
-    meanGH[c] = static_cast<float>(products * share);
+  NT_INLINE void operator()(int64_t c, const double (&totals)[2]) const {
+    store<float>(dscale, affine, c, static_cast<float>(totals[1]));
+    store<float>(doffset, affine, c, static_cast<float>(totals[0]));
+    meanG[c] = static_cast<float>(totals[0] * share);
+    meanGH[c] = static_cast<float>(totals[1] * share);
   }
 };
 
+template <int V>
 struct InputGradientBody {
-  int64_t channels;
+  Divider groups;
   DType dtype, affine;
   const void *g, *x, *scale;
   const float *mean, *inverse, *meanG, *meanGH;
   void* dx;
   NT_INLINE void operator()(int64_t i) const {
-    const int64_t c = i % channels;
-    const float h = (load<float>(x, dtype, i) - mean[c]) * inverse[c];
-    const float v = load<float>(g, dtype, i) - meanG[c] - h * meanGH[c];
-    store<float>(dx, dtype, i, v * inverse[c] * load<float>(scale, affine, c));
+    int64_t row = i;
+    const int64_t c = groups.split(row) * V;
+    float v[V], h[V], m[V], s[V], mg[V], mgh[V], factor[V];
+    loadFloats(g, dtype, i * V, v);
+    loadFloats(x, dtype, i * V, h);
+    loadFloats(mean, DType::float32, c, m);
+    loadFloats(inverse, DType::float32, c, s);
+    loadFloats(meanG, DType::float32, c, mg);
+    loadFloats(meanGH, DType::float32, c, mgh);
+    loadFloats(scale, affine, c, factor);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) v[e] = (v[e] - mg[e] - (h[e] - m[e]) * s[e] * mgh[e]) * s[e] * factor[e];
+    storeFloats(dx, dtype, i * V, v);
   }
 };
 
@@ -146,37 +190,47 @@ struct BatchNormRun final : Prepared {
   void run(Stream& stream, void* const* buffers) override {
     float *first = static_cast<float*>(stream.workspace), *second = first + plan.channels;
     float* parts = second + plan.channels;
-    gradient ? backward(stream, buffers, first, second, parts) : forward(stream, buffers, first, second, parts);
+    gradient ? backward(stream, buffers, first, second, parts) : forward(stream, buffers, first, parts);
   }
 
-  void forward(Stream& stream, void* const* buffers, float* mean, float* factor, float* parts) const {
-    const int64_t n = plan.rows * plan.channels;
-    const float* about = mean;
+  void forward(Stream& stream, void* const* buffers, float* factor, float* parts) const {
+    const float* about = static_cast<const float*>(buffers[p.training ? 6 : 3]);
     if (p.training) {
-      // Twice: a variance from squares alone loses all digits where the mean is large.
-      channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels, nullptr}, parts);
-      each(stream, plan.channels,
-           MeanBody{plan, parts, p, mean, static_cast<float*>(buffers[6]), static_cast<float*>(buffers[8])});
-      channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels, mean}, parts);
-      each(stream, plan.channels,
-           VarianceBody{plan, parts, p, affine, buffers[1], static_cast<float*>(buffers[7]),
-                        static_cast<float*>(buffers[9]), factor});
+      auto out = [&](int i) { return static_cast<float*>(buffers[i]); };
+      channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels}, parts);
+      blocks(
+          stream, plan.channels,
+          MomentsBody{plan, parts, p, dtype, affine, buffers[0], buffers[1], out(6), out(7), out(8), out(9), factor});
     } else {
-      about = static_cast<const float*>(buffers[3]);
       each(
           stream, plan.channels,
           FactorBody{affine, static_cast<float>(p.epsilon), buffers[1], static_cast<const float*>(buffers[4]), factor});
     }
-    each(stream, n, NormaliseBody{plan.channels, dtype, affine, buffers[0], about, factor, buffers[2], buffers[5]});
+    wide([&](auto v) {
+      constexpr int V = decltype(v)::value;
+      each(stream, plan.rows * plan.channels / V,
+           NormaliseBody<V>{Divider(plan.channels / V), dtype, affine, buffers[0], about, factor, buffers[2],
+                            buffers[5]});
+    });
   }
 
   void backward(Stream& stream, void* const* buffers, float* meanG, float* meanGH, float* parts) const {
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
+    const double share = 1 / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
     channelSums<2>(stream, plan, ProductsTerm{buffers[0], buffers[1], dtype, plan.channels, mean, inverse}, parts);
-    each(stream, plan.channels, ScaleGradientBody{plan, parts, affine, buffers[6], buffers[7], meanG, meanGH});
-    each(stream, plan.rows * plan.channels,
-         InputGradientBody{plan.channels, dtype, affine, buffers[0], buffers[1], buffers[2], mean, inverse, meanG,
-                           meanGH, buffers[5]});
+    channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, buffers[6], buffers[7], meanG, meanGH});
+    wide([&](auto v) {
+      constexpr int V = decltype(v)::value;
+      each(stream, plan.rows * plan.channels / V,
+           InputGradientBody<V>{Divider(plan.channels / V), dtype, affine, buffers[0], buffers[1], buffers[2], mean,
+                                inverse, meanG, meanGH, buffers[5]});
+    });
+  }
+
+  // Calls f with how many channels a thread takes.
+  template <class F>
+  void wide(F f) const {
+    plan.channels % kWide == 0 ? f(std::integral_constant<int, kWide>()) : f(std::integral_constant<int, 1>());
   }
 };
 
@@ -251,20 +305,24 @@ struct LayerScaleTerm {
   DType dtype;
   int64_t n;
   const float *means, *inverses;
-  NT_INLINE void operator()(int64_t row, int64_t i, float (&sums)[2]) const {
-    const float v = load<float>(g, dtype, row * n + i);
-    sums[0] += v * ((load<float>(x, dtype, row * n + i) - means[row]) * inverses[row]);
-    sums[1] += v;
+  template <int V>
+  NT_INLINE void operator()(int64_t row, int64_t, int64_t i, float (&sums)[2][V]) const {
+    float v[V], h[V];
+    loadFloats(g, dtype, row * n + i, v);
+    loadFloats(x, dtype, row * n + i, h);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) {
+      sums[0][e] += v[e] * ((h[e] - means[row]) * inverses[row]);
+      sums[1][e] += v[e];
+    }
   }
 };
-struct LayerScaleBody {
-  ChannelPlan plan;
-  const float* parts;
+struct PutLayerScale {
   DType dtype;
   void *dscale, *doffset;
-  NT_INLINE void operator()(int64_t i) const {
-    store<float>(dscale, dtype, i, static_cast<float>(channelTotal<2>(plan, parts, 0, i)));
-    store<float>(doffset, dtype, i, static_cast<float>(channelTotal<2>(plan, parts, 1, i)));
+  NT_INLINE void operator()(int64_t i, const double (&totals)[2]) const {
+    store<float>(dscale, dtype, i, static_cast<float>(totals[0]));
+    store<float>(doffset, dtype, i, static_cast<float>(totals[1]));
   }
 };
 
@@ -303,7 +361,7 @@ struct LayerNormRun final : Prepared {
     if (!p.affine) return;
     float* parts = static_cast<float*>(stream.workspace);
     channelSums<2>(stream, plan, LayerScaleTerm{buffers[0], buffers[1], dtype, n, means, inverses}, parts);
-    each(stream, n, LayerScaleBody{plan, parts, dtype, out[1], out[2]});
+    channelTotals<2>(stream, plan, parts, PutLayerScale{dtype, out[1], out[2]});
   }
 };
 

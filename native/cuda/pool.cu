@@ -1,5 +1,6 @@
 // Pooling: a thread makes a result in several neighbouring channels; the gradient a pixel, for which it looks at the
 // windows that see it.
+#include "cuda/channels.h"
 #include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
@@ -111,8 +112,6 @@ struct PoolGradientBody {
     storeFloats(dx, s.dtype, k * V, sum);
   }
 };
-
-constexpr int kWide = 4;  // channels of a thread, where that divides them
 
 struct PoolRun final : Prepared {
   PoolShape s;
