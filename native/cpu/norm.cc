@@ -16,20 +16,6 @@ namespace {
 
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Elements [first, first + n) as floats: where they lie, or converted into scratch memory.
-const float* floats(DType dtype, const void* data, int64_t first, int64_t n, float* scratch) {
-  if (dtype == DType::float32) return static_cast<const float*>(data) + first;
-  halfToFloat(dtype, static_cast<const uint16_t*>(data) + first, scratch, n);
-  return scratch;
-}
-// Where to write them, and what brings them to their place.
-float* target(DType dtype, void* data, int64_t first, float* scratch) {
-  return dtype == DType::float32 ? static_cast<float*>(data) + first : scratch;
-}
-void finish(DType dtype, void* data, int64_t first, int64_t n, const float* scratch) {
-  if (dtype != DType::float32) floatToHalf(dtype, scratch, static_cast<uint16_t*>(data) + first, n);
-}
-
 // Rows of some floats, cut into chunks that fit the first cache, and shared out to a team of threads.
 struct Rows {
   int64_t rows, width, chunk;

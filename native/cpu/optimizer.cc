@@ -22,7 +22,10 @@ struct Chunk {
 struct OptimizerRun final : Prepared {
   Optimizer params;
   int slots;
-  std::vector<DType> dtypes;
+  struct DTypes {
+    DType parameter, gradient;
+  };
+  std::vector<DTypes> dtypes;
   std::vector<Chunk> chunks;
   bool parallel;
 
@@ -60,17 +63,12 @@ struct OptimizerRun final : Prepared {
     void* const* own = buffers + Optimizer::kScalars + c.parameter * (2 + slots);
     float* first = slots > 0 ? static_cast<float*>(own[2]) + c.first : nullptr;
     float* second = slots > 1 ? static_cast<float*>(own[3]) + c.first : nullptr;
-    const DType dtype = dtypes[c.parameter];
-    if (dtype == DType::float32) {
-      return update(step, c.count, static_cast<float*>(own[0]) + c.first, static_cast<const float*>(own[1]) + c.first,
-                    first, second);
-    }
-    float parameter[kChunk], gradient[kChunk];
-    uint16_t* narrow = static_cast<uint16_t*>(own[0]) + c.first;
-    halfToFloat(dtype, narrow, parameter, c.count);
-    halfToFloat(dtype, static_cast<const uint16_t*>(own[1]) + c.first, gradient, c.count);
-    update(step, c.count, parameter, gradient, first, second);
-    floatToHalf(dtype, parameter, narrow, c.count);
+    const DTypes of = dtypes[c.parameter];
+    float values[kChunk], gradients[kChunk];
+    floats(of.parameter, own[0], c.first, c.count, values);
+    float* parameter = target(of.parameter, own[0], c.first, values);
+    update(step, c.count, parameter, floats(of.gradient, own[1], c.first, c.count, gradients), first, second);
+    finish(of.parameter, own[0], c.first, c.count, parameter);
   }
 
   void run(Stream&, void* const* buffers) override {
@@ -88,11 +86,12 @@ struct OptimizerRun final : Prepared {
 std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->params = read<Optimizer>(call.params);
-  run->slots = run->params.kind != OptimizerKind::sgd ? 2 : run->params.momentum != 0 ? 1 : 0;
+  run->slots = run->params.slots();
   double total = 0;
   for (int p = 0; p < run->params.count; p++) {
-    const Spec& spec = call.in[Optimizer::kScalars + p * (2 + run->slots)];
-    run->dtypes.push_back(spec.dtype);
+    const int own = Optimizer::kScalars + p * (2 + run->slots);
+    const Spec& spec = call.in[own];
+    run->dtypes.push_back({spec.dtype, call.in[own + 1].dtype});
     const int64_t n = spec.elements();
     for (int64_t first = 0; first < n; first += kChunk) run->chunks.push_back({p, first, std::min(kChunk, n - first)});
     total += static_cast<double>(n);

@@ -21,7 +21,7 @@ struct Parameter {
   float *first, *second;  // slots
   int64_t n;
   uint32_t chunk;  // the number of its first
-  DType dtype;
+  DType dtype, gradientType;
 };
 
 // The numbers of this step; computed on the device, where the rate and the step's number are.
@@ -77,7 +77,7 @@ struct UpdateBody {
   NT_INLINE void update(const StepNumbers& s, const Parameter& own, int64_t i, float scale) const {
     float value[N], gradient[N], first[N] = {}, second[N] = {};
     loadFloats(own.value, own.dtype, i, value);
-    loadFloats(own.gradient, own.dtype, i, gradient);
+    loadFloats(own.gradient, own.gradientType, i, gradient);
     if (own.first) loadFloats(own.first, DType::float32, i, first);
     if (own.second) loadFloats(own.second, DType::float32, i, second);
     NT_UNROLL
@@ -112,6 +112,7 @@ struct OptimizerRun final : Prepared {
   Optimizer p;
   int slots;
   SmallVector<Spec, 8> specs;
+  SmallVector<DType, 8> gradientTypes;
 
   void run(Stream& stream, void* const* buffers) override {
     for (int begin = 0; begin < p.count; begin += kMost) {
@@ -136,7 +137,8 @@ struct OptimizerRun final : Prepared {
                                slots > 1 ? static_cast<float*>(own[3]) : nullptr,
                                n,
                                static_cast<uint32_t>(chunks),
-                               specs[k].dtype};
+                               specs[k].dtype,
+                               gradientTypes[k]};
       chunks += (n + kChunk - 1) / kChunk;
     }
     blocks(stream, chunks, body);
@@ -148,8 +150,12 @@ struct OptimizerRun final : Prepared {
 std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->p = read<Optimizer>(call.params);
-  run->slots = run->p.kind != OptimizerKind::sgd ? 2 : run->p.momentum != 0 ? 1 : 0;
-  for (int k = 0; k < run->p.count; k++) run->specs.push_back(call.in[Optimizer::kScalars + k * (2 + run->slots)]);
+  run->slots = run->p.slots();
+  for (int k = 0; k < run->p.count; k++) {
+    const int own = Optimizer::kScalars + k * (2 + run->slots);
+    run->specs.push_back(call.in[own]);
+    run->gradientTypes.push_back(call.in[own + 1].dtype);
+  }
   return run;
 }
 

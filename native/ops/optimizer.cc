@@ -12,8 +12,6 @@ namespace {
 // Parameters per kernel call: their tensors are the call's results, and a command tells its first 32 apart.
 constexpr int kGroup = 10;
 
-int slotsOf(const Optimizer& p) { return p.kind == OptimizerKind::sgd ? (p.momentum != 0 ? 1 : 0) : 2; }
-
 void requireIn(const Arguments& args, const char* what, double value, double low, double high) {
   if (!(value >= low && value < high)) args.fail(what, numberText(value));
 }
@@ -34,7 +32,7 @@ void checkNumbers(const Arguments& args) {
 Specs inferOptimizer(const Arguments& args) {
   checkNumbers(args);
   const auto p = read<Optimizer>(args.params);
-  const int slots = slotsOf(p);
+  const int slots = p.slots();
   constexpr int kScalars = Optimizer::kScalars;
   const size_t count = kScalars + static_cast<size_t>(p.count) * (2 + slots);
   if (args.in.size() != count) args.fail(std::to_string(count) + " tensors", std::to_string(args.in.size()));
@@ -78,7 +76,7 @@ Specs inferOptimizer(const Arguments& args) {
 
 void forwardOptimizer(const Arguments& args, Tensors&) {
   auto p = read<Optimizer>(args.params);
-  const int each = 2 + slotsOf(p), count = p.count;
+  const int each = 2 + p.slots(), count = p.count;
   for (int first = 0; first < count; first += kGroup) {
     p.count = std::min(kGroup, count - first);
     Tensors in, out;

@@ -7,6 +7,8 @@ constexpr Pass kPasses[] = {
     {"hoisted", hoistConstants},
     {"made in place", makeInPlace},
     {"activation gradients fused", fuseActivationGradients},
+    {"casts shared", shareCasts},
+    {"gradients not cast", readUncastGradients},
     {"dropped", dropDead},
 };
 }  // namespace

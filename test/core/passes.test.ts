@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { onEachDevice } from '../support/devices.js'
+import { computeAsAsked } from '../support/precision.js'
 
 type F = (x: nt.Tensor) => nt.Tensor | nt.Tensor[]
 
@@ -26,6 +27,27 @@ const swap = (): F => {
     nt.assign(kept, next)
     return [before, next]
   }
+}
+
+const inHalf = (f: F): F => {
+  return (x) => nt.withCompute('bfloat16', () => f(x))
+}
+const trained = (options: nt.optim.SGDOptions): F => {
+  const [w, p] = [nt.requireGradient(weights()), nt.requireGradient(nt.ones([8]))]
+  const optimizer = new nt.optim.SGD({ learningRate: 0.1, momentum: 0.9, ...options })
+  return inHalf((x) => {
+    optimizer.minimize(nt.conv2d(x, w).mul(p).sum(), [w, p])
+    return [w.detach().mul(1), p.detach().mul(1)]
+  })
+}
+/** A weight that is used twice, and perhaps changed in between. */
+const usedTwice = (isChanged: boolean): F => {
+  const w = weights()
+  return inHalf((x) => {
+    const y = nt.conv2d(x, w)
+    if (isChanged) nt.assign(w, w.mul(0.5))
+    return y.add(nt.conv2d(x.mul(2), w))
+  })
 }
 
 const cases: { name: string; make: () => F; changes: Record<string, string[]>; not?: RegExp }[] = [
@@ -98,10 +120,32 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
       )(x)
     },
     changes: { '': [] }
+  },
+  {
+    name: 'in mixed precision a weight that is used twice is cast once',
+    make: () => usedTwice(false),
+    changes: { '': ['1 casts shared'] }
+  },
+  {
+    name: 'but not where it is changed in between',
+    make: () => usedTwice(true),
+    changes: { '': [] },
+    not: /shared/
+  },
+  {
+    name: 'and the optimizer reads gradients before they are cast',
+    make: () => trained({}),
+    changes: { '': ['1 gradients not cast', '3 dropped'] } // the cast, and what of the loss nobody asks for
+  },
+  {
+    name: 'also where the cast is needed for their norm',
+    make: () => trained({ clipNorm: 1 }),
+    changes: { '': ['1 gradients not cast', '2 dropped'] }
   }
 ]
 
 onEachDevice('passes over a program', (device) => {
+  computeAsAsked()
   for (const { name, make, changes, not } of cases) {
     it(name, () => {
       const [eager, compiled] = [make(), nt.compile(make())]

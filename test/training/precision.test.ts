@@ -237,7 +237,7 @@ onEachDevice('precision', () => {
     const step = (x: Tensor, w: Tensor, v: Tensor) => {
       const [a, b] = [nt.requireGradient(w.detach()), nt.requireGradient(v.detach())]
       const y = nt.matmul(nt.conv2d(nt.conv2d(x, a, { padding: 1 }), a, { padding: 1 }).flatten(1), b)
-      return nt.backward(y.sum(), [a, b])
+      return [y.detach(), ...nt.backward(y.sum(), [a, b])]
     }
     for (const compute of ['float32', 'tf32', 'bfloat16'] as const) {
       const f = nt.compile(step, { compute })
