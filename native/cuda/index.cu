@@ -1,8 +1,11 @@
 // gather and scatterAdd. Each result is added up by one thread, in the order of the updates: the same bits every time.
+// It finds them by their index, which they are sorted by; where each column has few, it looks at all.
+#include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
 #include "cuda/report.h"
+#include "cuda/sorting.h"
 #include "geometry.h"
 
 namespace needletail::cuda {
@@ -15,17 +18,27 @@ NT_INLINE int64_t indexAt(const Indexing& on, const void* indices, int64_t o, in
   return on.wide ? static_cast<const int64_t*>(indices)[k] : static_cast<const int32_t*>(indices)[k];
 }
 
+// Columns of the inner axes, places along the axis; what is left is the outer axes' place.
+struct Place {
+  int64_t o, i, j;
+};
+NT_INLINE Place placeOf(int64_t k, const Divider& size, const Divider& inner) {
+  const int64_t j = inner.split(k), i = size.split(k);
+  return {k, i, j};
+}
+
 template <class T>
 struct GatherBody {
   Indexing on;
+  Divider m, inner;
   const T* x;
   const void* indices;
   T* y;
   Report report;
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t j = k % on.inner, i = k / on.inner % on.m, o = k / on.inner / on.m;
-    const int64_t row = indexAt(on, indices, o, i, j);
-    if (report.within(row, on.size)) y[k] = x[(o * on.size + row) * on.inner + j];
+    const Place at = placeOf(k, m, inner);
+    const int64_t row = indexAt(on, indices, at.o, at.i, at.j);
+    if (report.within(row, on.size)) y[k] = x[(at.o * on.size + row) * on.inner + at.j];
   }
 };
 
@@ -36,40 +49,71 @@ struct GatherRun final : Prepared {
     dispatchSize(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       each(stream, on.outer * on.m * on.inner,
-           GatherBody<T>{on, static_cast<const T*>(buffers[0]), buffers[1], static_cast<T*>(buffers[2]),
-                         Report(stream, Wrong::index)});
+           GatherBody<T>{on, Divider(on.m), Divider(on.inner), static_cast<const T*>(buffers[0]), buffers[1],
+                         static_cast<T*>(buffers[2]), Report(stream, Wrong::index)});
     });
   }
 };
 
-// One result: the updates of its row (and column) among all, in their order.
-template <class T>
-struct ScatterBody {
-  Indexing on;
-  DType dtype;
-  const void* indices;
-  const void* updates;
-  void* y;
-  NT_INLINE void operator()(int64_t k) const {
-    const int64_t j = k % on.inner, row = k / on.inner % on.size, o = k / on.inner / on.size;
-    // Integers wrap, which of signed ones is not defined.
-    using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, Type<T>>::type;
-    Sum sum = 0;
-    for (int64_t i = 0; i < on.m; i++) {
-      if (indexAt(on, indices, o, i, j) != row) continue;
-      sum = static_cast<Sum>(sum + static_cast<Sum>(load<T>(updates, dtype, (o * on.m + i) * on.inner + j)));
-    }
-    store<T>(y, dtype, k, static_cast<T>(sum));
-  }
-};
+constexpr int64_t kFewUpdates = 16;  // of a column: not worth sorting
 
-struct CheckBody {
+// Where an update goes, and which it is: a sorted list has each result's updates side by side, in their order. All
+// columns share the indices, or (along) each has its own.
+struct KeyBody {
   Indexing on;
+  Divider m, inner;
   const void* indices;
+  uint64_t* keys;
   Report report;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t row = on.wide ? static_cast<const int64_t*>(indices)[k] : static_cast<const int32_t*>(indices)[k];
-    report.within(row, on.size);
+    uint64_t target = UINT32_MAX;  // of none
+    if (report.within(row, on.size)) {
+      const Place at = placeOf(k, m, inner);
+      target = static_cast<uint64_t>(on.along ? (at.o * on.size + row) * on.inner + at.j : row);
+    }
+    if (keys) keys[k] = target << 32 | static_cast<uint64_t>(k);
+  }
+};
+
+template <class T>
+struct ScatterBody {
+  Indexing on;
+  Divider size, inner;
+  DType dtype;
+  const void* indices;
+  const uint64_t* sorted;  // null: the indices are looked at
+  const void* updates;
+  void* y;
+
+  // Integers wrap, which of signed ones is not defined.
+  using Sum = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, Type<T>>::type;
+  NT_INLINE void add(Sum& sum, int64_t update) const {
+    sum = static_cast<Sum>(sum + static_cast<Sum>(load<T>(updates, dtype, update)));
+  }
+  NT_INLINE void operator()(int64_t k) const {
+    const Place at = placeOf(k, size, inner);
+    Sum sum = 0;
+    if (sorted) {
+      const uint64_t target = static_cast<uint64_t>(on.along ? k : at.i);
+      int64_t low = 0, high = on.count;  // the first that is not below the target
+      while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (sorted[middle] >> 32 < target)
+          low = middle + 1;
+        else
+          high = middle;
+      }
+      for (; low < on.count && sorted[low] >> 32 == target; low++) {
+        const int64_t i = static_cast<int64_t>(sorted[low] & UINT32_MAX);
+        add(sum, on.along ? i : (at.o * on.m + i) * on.inner + at.j);
+      }
+    } else {
+      for (int64_t i = 0; i < on.m; i++) {
+        if (indexAt(on, indices, at.o, i, at.j) == at.i) add(sum, (at.o * on.m + i) * on.inner + at.j);
+      }
+    }
+    store<T>(y, dtype, k, static_cast<T>(sum));
   }
 };
 
@@ -77,11 +121,22 @@ struct ScatterRun final : Prepared {
   Indexing on;
   DType dtype;
   int64_t n;  // results
+  bool sorts;
+
+  ScatterRun(const Call& call)
+      : on(call.out[0], call.in[0], read<Gather>(call.params)), dtype(call.out[0].dtype), n(call.out[0].elements()) {
+    const int64_t targets = on.along ? n : on.size;
+    sorts = on.m > kFewUpdates && targets < UINT32_MAX && on.count < UINT32_MAX;
+    if (sorts) workspace = sortKeysBytes(on.count);
+  }
   void run(Stream& stream, void* const* buffers) override {
-    each(stream, on.count, CheckBody{on, buffers[0], Report(stream, Wrong::index)});
+    auto* keys = sorts ? static_cast<uint64_t*>(stream.workspace) : nullptr;
+    const Divider inner(on.inner);
+    each(stream, on.count, KeyBody{on, Divider(on.m), inner, buffers[0], keys, Report(stream, Wrong::index)});
+    const uint64_t* sorted = sorts ? sortKeys(stream, keys, on.count) : nullptr;
     dispatchCompute(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      each(stream, n, ScatterBody<T>{on, dtype, buffers[0], buffers[1], buffers[2]});
+      each(stream, n, ScatterBody<T>{on, Divider(on.size), inner, dtype, buffers[0], sorted, buffers[1], buffers[2]});
     });
   }
 };
@@ -95,12 +150,6 @@ std::unique_ptr<Prepared> prepareGather(const Call& call) {
   return run;
 }
 
-std::unique_ptr<Prepared> prepareScatterAdd(const Call& call) {
-  auto run = std::make_unique<ScatterRun>();
-  run->on = Indexing(call.out[0], call.in[0], read<Gather>(call.params));
-  run->dtype = call.out[0].dtype;
-  run->n = call.out[0].elements();
-  return run;
-}
+std::unique_ptr<Prepared> prepareScatterAdd(const Call& call) { return std::make_unique<ScatterRun>(call); }
 
 }  // namespace needletail::cuda

@@ -31,11 +31,11 @@ struct KeysBody {
   bool descending;
   const void* x;
   uint64_t* keys;
-  uint32_t* places;
+  uint32_t* numbers;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t line = k / n, i = k % n;
     keys[k] = keyOf(load<T>(x, dtype, (line / inner * n + i) * inner + line % inner), descending);
-    places[k] = static_cast<uint32_t>(i);
+    numbers[k] = static_cast<uint32_t>(k);
   }
 };
 
@@ -43,12 +43,12 @@ template <class T>
 struct PickBody {
   int64_t n, inner, count;  // count: of each line
   const T* x;
-  const uint32_t* places;
+  const uint32_t* sorted;
   T* values;
   int32_t* indices;
   NT_INLINE void operator()(int64_t k) const {
     const int64_t line = k / count, i = k % count;
-    const uint32_t at = places[line * n + i];
+    const int64_t at = sorted[line * n + i] - line * n;
     const int64_t to = (line / inner * count + i) * inner + line % inner;
     values[to] = x[(line / inner * n + at) * inner + line % inner];
     indices[to] = static_cast<int32_t>(at);
@@ -64,14 +64,14 @@ struct SortRun final : Prepared {
     auto* keys = static_cast<uint64_t*>(stream.workspace);
     dispatchCompute(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      auto* places = reinterpret_cast<uint32_t*>(keys + lines * n);
-      each(stream, lines * n, KeysBody<T>{n, inner, dtype, descending, buffers[0], keys, places});
+      auto* numbers = reinterpret_cast<uint32_t*>(keys + lines * n);
+      each(stream, lines * n, KeysBody<T>{n, inner, dtype, descending, buffers[0], keys, numbers});
     });
-    const uint32_t* places = sortLines(stream, keys, lines, n);
+    const uint32_t* sorted = sortLines(stream, keys, lines, n, dtype == DType::int64 ? 64 : 32);
     dispatchSize(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       each(stream, lines * count,
-           PickBody<T>{n, inner, count, static_cast<const T*>(buffers[0]), places, static_cast<T*>(buffers[1]),
+           PickBody<T>{n, inner, count, static_cast<const T*>(buffers[0]), sorted, static_cast<T*>(buffers[1]),
                        static_cast<int32_t*>(buffers[2])});
     });
   }

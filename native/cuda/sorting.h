@@ -14,8 +14,9 @@ const uint64_t* sortKeys(Stream& stream, uint64_t* keys, int64_t n);
 
 // Scratch memory for sortLines.
 size_t sortLinesBytes(int64_t lines, int64_t n);
-// Sorts each of `lines` lists of n pairs by key, stably. Keys and values (the places) stand at the beginning of the
-// scratch memory, one after the other; gives where the sorted values are.
-const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n);
+// Sorts each of `lines` lists of n keys, stably, by their lowest `bits` bits (the others are 0). Keys and their numbers
+// (0 to lines * n - 1) stand at the beginning of the scratch memory, one after the other; gives where the sorted
+// numbers are.
+const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n, int bits);
 
 }  // namespace needletail::cuda

@@ -20,16 +20,15 @@ size_t sortLinesBytes(int64_t lines, int64_t n) {
   return static_cast<size_t>(lines * n) * (sizeof(uint64_t) + sizeof(uint32_t));
 }
 
-const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n) {
-  auto* places = reinterpret_cast<uint32_t*>(keys + lines * n);
+const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n, int) {
+  auto* numbers = reinterpret_cast<uint32_t*>(keys + lines * n);
   emulatedLaunch(streamOf(stream), [=] {
     for (int64_t line = 0; line < lines; line++) {
-      const uint64_t* own = keys + line * n;
-      std::stable_sort(places + line * n, places + (line + 1) * n,
-                       [&](uint32_t a, uint32_t b) { return own[a] < own[b]; });
+      std::stable_sort(numbers + line * n, numbers + (line + 1) * n,
+                       [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
     }
   });
-  return places;
+  return numbers;
 }
 
 }  // namespace needletail::cuda
