@@ -18,15 +18,15 @@ constexpr float kOne = 1, kZero = 0;
 
 // The functions of the library that was opened at run time, under the names of its header.
 struct Api {
-#define NT_CUBLASLT(F)                                                                                                 \
-  F(cublasLtCreate)                                                                                                    \
-  F(cublasLtGetStatusString)                                                                                           \
-  F(cublasLtMatmul)                                                                                                    \
-  F(cublasLtMatmulDescInit_internal)                                                                                   \
-  F(cublasLtMatmulDescSetAttribute)                                                                                    \
-  F(cublasLtMatrixLayoutInit_internal)                                                                                 \
-  F(cublasLtMatrixLayoutSetAttribute) F(cublasLtMatmulPreferenceInit_internal) F(cublasLtMatmulPreferenceSetAttribute) \
-      F(cublasLtMatmulAlgoGetHeuristic)
+#define NT_CUBLASLT(F)                 \
+  F(cublasLtCreate)                    \
+  F(cublasLtGetStatusString)           \
+  F(cublasLtMatmul)                    \
+  F(cublasLtMatmulDescInit_internal)   \
+  F(cublasLtMatmulDescSetAttribute)    \
+  F(cublasLtMatrixLayoutInit_internal) \
+  F(cublasLtMatrixLayoutSetAttribute)  \
+  F(cublasLtMatmulPreferenceInit_internal) F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)
 #define F(name) decltype(&::name) name;
   NT_CUBLASLT(F)
 #undef F

@@ -13,7 +13,6 @@ namespace needletail::cuda {
 namespace {
 
 constexpr int kColumns = 32;  // results side by side that one block makes: a warp reads neighbours
-constexpr int kLanes = kThreads / kColumns;
 constexpr int64_t kFewBlocks = 1024;  // below these a GPU is not full
 constexpr int64_t kChunk = 4096;  // elements that are worth a block of their own
 
@@ -65,10 +64,18 @@ struct Layout {
   Walk<1> kept, reduced;
   int64_t results = 1, count = 1;
   int64_t chunks = 1;
+  // Whether four elements of a result, or four results, lie side by side at a multiple of four. Of floats: they are
+  // loaded at once.
+  bool wide = false;
   NT_INLINE int64_t first(int64_t result) const {
     int64_t at[1] = {0};
     kept.find(result, at);
     return at[0];
+  }
+  // Whether a result's elements lie one behind the other, and results so too.
+  bool isRow() const {
+    return reduced.rank == 1 && reduced.stride[0][0] == 1 &&
+           (kept.rank == 0 || (kept.rank == 1 && kept.stride[0][0] == count));
   }
   NT_INLINE int64_t place(int64_t i) const {
     int64_t at[1] = {0};
@@ -103,8 +110,27 @@ struct Sink {
   }
 };
 
+// The elements' numbers that a chunk has: whole groups of V.
+template <int V>
+NT_INLINE int64_t beginOf(const Layout& layout, int64_t chunk) {
+  return layout.count / V * chunk / layout.chunks * V;
+}
+
+// V neighbours, combined each with its own.
+template <class Op, class T, class A, bool Truth, int V>
+NT_INLINE void combineInto(A (&sums)[V], const void* x, DType dtype, int64_t at) {
+  if constexpr (V == 1) {
+    sums[0] = Op()(sums[0], element<T, A, Truth>(x, dtype, at));
+  } else {
+    float v[V];
+    loadFloats(x, dtype, at, v);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) sums[e] = Op()(sums[e], v[e]);
+  }
+}
+
 // One block: one chunk of one result.
-template <class Op, class T, class A, bool Truth>
+template <class Op, class T, class A, bool Truth, int V>
 struct RowBody {
   Layout layout;
   const void* x;
@@ -112,15 +138,19 @@ struct RowBody {
   Sink<A> sink;
   NT_INLINE void operator()(const Block& block) const {
     const int64_t result = block.index / layout.chunks, chunk = block.index % layout.chunks;
-    const int64_t begin = layout.count * chunk / layout.chunks, end = layout.count * (chunk + 1) / layout.chunks;
+    const int64_t begin = beginOf<V>(layout, chunk), end = beginOf<V>(layout, chunk + 1);
     const int64_t from = layout.first(result);
     Own<A> own;
     block.each([&](int t) {
-      A sum = Op::identity();
-      for (int64_t i = begin + t; i < end; i += kThreads) {
-        sum = Op()(sum, element<T, A, Truth>(x, dtype, from + layout.place(i)));
+      A sums[V];
+      NT_UNROLL
+      for (int e = 0; e < V; e++) sums[e] = Op::identity();
+      for (int64_t i = begin + t * V; i < end; i += kThreads * V) {
+        combineInto<Op, T, A, Truth>(sums, x, dtype, from + (V > 1 ? i : layout.place(i)));
       }
-      own[t] = sum;
+      NT_UNROLL
+      for (int e = 1; e < V; e++) sums[0] = Op()(sums[0], sums[e]);
+      own[t] = sums[0];
     });
     const A all = block.combine(own, Op::identity(), Op());
     block.each([&](int t) {
@@ -129,8 +159,8 @@ struct RowBody {
   }
 };
 
-// One block: one chunk of kColumns results that lie side by side in the input.
-template <class Op, class T, class A, bool Truth>
+// One block: one chunk of kColumns results that lie side by side in the input, V of them a thread.
+template <class Op, class T, class A, bool Truth, int V>
 struct ColumnBody {
   Layout layout;
   const void* x;
@@ -138,20 +168,24 @@ struct ColumnBody {
   Sink<A> sink;
   int64_t width, bands;  // results side by side, and blocks that they take
   NT_INLINE void operator()(const Block& block) const {
-    NT_SHARED(A, parts, kThreads);
+    constexpr int kAcross = kColumns / V, kLanes = kThreads / kAcross;
+    NT_SHARED(A, parts, kLanes * kColumns);
     const int64_t chunk = block.index % layout.chunks, job = block.index / layout.chunks;
     const int64_t band = job % bands * kColumns, group = job / bands;
-    const int64_t begin = layout.count * chunk / layout.chunks, end = layout.count * (chunk + 1) / layout.chunks;
+    const int64_t begin = beginOf<1>(layout, chunk), end = beginOf<1>(layout, chunk + 1);
     const int64_t from = layout.first(group * width + band);
     block.each([&](int t) {
-      const int column = t % kColumns, lane = t / kColumns;
-      A sum = Op::identity();
+      const int column = t % kAcross * V, lane = t / kAcross;
+      A sums[V];
+      NT_UNROLL
+      for (int e = 0; e < V; e++) sums[e] = Op::identity();
       if (band + column < width) {
         for (int64_t i = begin + lane; i < end; i += kLanes) {
-          sum = Op()(sum, element<T, A, Truth>(x, dtype, from + layout.place(i) + column));
+          combineInto<Op, T, A, Truth>(sums, x, dtype, from + layout.place(i) + column);
         }
       }
-      parts[t] = sum;
+      NT_UNROLL
+      for (int e = 0; e < V; e++) parts[lane * kColumns + column + e] = sums[e];
     });
     block.each([&](int t) {
       if (t >= kColumns || band + t >= width) return;
@@ -162,16 +196,23 @@ struct ColumnBody {
   }
 };
 
-// The parts of each result.
+// One block: the parts of one result.
 template <class Op, class A>
 struct PartsBody {
   const A* parts;
   int64_t chunks;
   Sink<A> sink;
-  NT_INLINE void operator()(int64_t result) const {
-    A sum = parts[result * chunks];
-    for (int64_t i = 1; i < chunks; i++) sum = Op()(sum, parts[result * chunks + i]);
-    sink.put(result, sum);
+  NT_INLINE void operator()(const Block& block) const {
+    Own<A> own;
+    block.each([&](int t) {
+      A sum = Op::identity();
+      for (int64_t i = t; i < chunks; i += kThreads) sum = Op()(sum, parts[block.index * chunks + i]);
+      own[t] = sum;
+    });
+    const A all = block.combine(own, Op::identity(), Op());
+    block.each([&](int t) {
+      if (t == 0) sink.put(block.index, all);
+    });
   }
 };
 
@@ -201,6 +242,7 @@ struct ReduceRun final : Prepared {
 
   void plan() {
     const bool columns = byColumns();
+    layout.wide = columns ? width % 4 == 0 : layout.isRow() && layout.count % 4 == 0;
     const int64_t jobs = columns ? layout.results / width * bands() : layout.results;
     const int64_t work = layout.count * (columns ? kColumns : 1);
     if (jobs < kFewBlocks) {
@@ -217,17 +259,24 @@ struct ReduceRun final : Prepared {
     const Sink<A> results{buffers[1], out, scale, false};
     const bool parts = layout.chunks > 1;
     const Sink<A> sink = parts ? Sink<A>{stream.workspace, out, 1, true} : results;
-    const void* x = buffers[0];
-    if (isSmall()) {
-      each(stream, layout.results, SmallBody<Op, T, A, Truth>{layout, x, in, sink});
-    } else if (byColumns()) {
-      blocks(stream, layout.results / width * bands() * layout.chunks,
-             ColumnBody<Op, T, A, Truth>{layout, x, in, sink, width, bands()});
-    } else {
-      blocks(stream, layout.results * layout.chunks, RowBody<Op, T, A, Truth>{layout, x, in, sink});
-    }
+    constexpr bool floats = std::is_same_v<T, float> && std::is_same_v<A, float>;
+    if (isSmall())
+      each(stream, layout.results, SmallBody<Op, T, A, Truth>{layout, buffers[0], in, sink});
+    else if (floats && layout.wide)
+      launch<floats ? 4 : 1>(stream, buffers[0], sink);
+    else
+      launch<1>(stream, buffers[0], sink);
     if (parts) {
-      each(stream, layout.results, PartsBody<Op, A>{static_cast<const A*>(stream.workspace), layout.chunks, results});
+      blocks(stream, layout.results, PartsBody<Op, A>{static_cast<const A*>(stream.workspace), layout.chunks, results});
+    }
+  }
+  template <int V>
+  void launch(Stream& stream, const void* x, const Sink<A>& sink) const {
+    if (byColumns()) {
+      blocks(stream, layout.results / width * bands() * layout.chunks,
+             ColumnBody<Op, T, A, Truth, V>{layout, x, in, sink, width, bands()});
+    } else {
+      blocks(stream, layout.results * layout.chunks, RowBody<Op, T, A, Truth, V>{layout, x, in, sink});
     }
   }
 };
@@ -287,13 +336,47 @@ struct ArgLine {
   }
 };
 
+// The same by a block, for a line whose elements are neighbours.
+template <class T>
+struct ArgBlock {
+  ArgLine<T> line;
+  struct Best {
+    T value;
+    int32_t at;  // -1: none yet
+  };
+  NT_INLINE void operator()(const Block& block) const {
+    const int64_t from = block.index * line.n;
+    Own<Best> own;
+    block.each([&](int t) {
+      Best best{T(0), -1};
+      for (int64_t i = t; i < line.n; i += kThreads) {
+        const T value = load<T>(line.x, line.dtype, from + i);
+        if (best.at < 0 || line.beats(value, best.value)) best = {value, static_cast<int32_t>(i)};
+      }
+      own[t] = best;
+    });
+    const Best best = block.combine(own, Best{T(0), -1}, [&](const Best& a, const Best& b) {
+      if (a.at < 0 || b.at < 0) return a.at < 0 ? b : a;
+      if (line.beats(b.value, a.value)) return b;
+      return line.beats(a.value, b.value) || a.at < b.at ? a : b;
+    });
+    block.each([&](int t) {
+      if (t == 0) line.out[block.index] = best.at;
+    });
+  }
+};
+
 template <class T>
 struct ArgRun final : Prepared {
   int64_t n, inner, lines;
   DType dtype;
   bool smallest;
   void run(Stream& stream, void* const* buffers) override {
-    each(stream, lines, ArgLine<T>{n, inner, buffers[0], dtype, smallest, static_cast<int32_t*>(buffers[1])});
+    const ArgLine<T> line{n, inner, buffers[0], dtype, smallest, static_cast<int32_t*>(buffers[1])};
+    if (inner == 1 && n > 64)
+      blocks(stream, lines, ArgBlock<T>{line});
+    else
+      each(stream, lines, line);
   }
 };
 

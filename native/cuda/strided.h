@@ -27,6 +27,7 @@ struct Walk {
 
   // at[k] += the place of element i in operand k.
   NT_INLINE void find(int64_t i, int64_t (&at)[N]) const {
+    NT_ROLL
     for (int d = rank - 1; d > 0; d--) {
       const int64_t index = by[d].split(i);
       for (int k = 0; k < N; k++) at[k] += index * stride[k][d];
