@@ -5,7 +5,6 @@
 namespace needletail {
 
 namespace {
-constexpr size_t kAlignment = 64;
 constexpr size_t kSlab = size_t{1} << 20;
 constexpr size_t kSlabLimit = kSlab / 4;  // larger blocks come from the device one by one
 constexpr int kClasses = 4 * 48;
@@ -14,10 +13,11 @@ constexpr int kClasses = 4 * 48;
 Allocator::Allocator(Backend& backend)
     : backend_(backend), free_(kClasses), limit_((backend.enter(), backend.memory().limit)) {}
 
-// Four classes to an octave, from 64 bytes: at most a quarter of a block is unused.
-int Allocator::classOf(size_t bytes) {
-  if (bytes <= kAlignment) return 0;
-  const size_t units = (bytes + kAlignment - 1) / kAlignment;  // >= 2
+// Four classes to an octave, from the device's alignment: at most a quarter of a block is unused.
+int Allocator::classOf(size_t bytes) const {
+  const size_t unit = backend_.alignment;
+  if (bytes <= unit) return 0;
+  const size_t units = (bytes + unit - 1) / unit;  // >= 2
   if (units <= 4) return static_cast<int>(units - 1);
   const int octave = 63 - __builtin_clzll(units);  // 2^octave <= units
   const size_t step = size_t{1} << (octave - 2);
@@ -25,10 +25,11 @@ int Allocator::classOf(size_t bytes) {
   return (octave - 1) * 4 + static_cast<int>(quarter) - 1;
 }
 
-size_t Allocator::bytesOf(int sizeClass) {
-  if (sizeClass < 4) return (sizeClass + 1) * kAlignment;
+size_t Allocator::bytesOf(int sizeClass) const {
+  const size_t unit = backend_.alignment;
+  if (sizeClass < 4) return (sizeClass + 1) * unit;
   const int octave = (sizeClass + 1) / 4 + 1, quarter = (sizeClass + 1) % 4;
-  return ((size_t{1} << octave) + quarter * (size_t{1} << (octave - 2))) * kAlignment;
+  return ((size_t{1} << octave) + quarter * (size_t{1} << (octave - 2))) * unit;
 }
 
 void* Allocator::fromSlab(int sizeClass) {

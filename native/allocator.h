@@ -26,8 +26,8 @@ class Allocator {
   void resetPeak() { peak_ = used_; }
 
  private:
-  static int classOf(size_t bytes);
-  static size_t bytesOf(int sizeClass);
+  int classOf(size_t bytes) const;
+  size_t bytesOf(int sizeClass) const;
   void* fromSlab(int sizeClass);
 
   Backend& backend_;

@@ -104,6 +104,7 @@ struct StreamCalls {
 struct Backend {
   const char* name;  // "cpu", "cuda:0"
   int ordinal;  // which of its kind
+  size_t alignment;  // bytes at whose multiples tensors begin
   // Null where run() computes, so that the queue needs a thread.
   const StreamCalls* stream;
   void (*use)(int ordinal);  // the calling thread works with this device from now on; null: there is one

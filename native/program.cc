@@ -10,8 +10,6 @@ namespace needletail {
 
 namespace {
 NEEDLETAIL_THREAD Recorder* recorder = nullptr;
-constexpr size_t kAlignment = 64;
-size_t aligned(size_t bytes) { return (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
 }  // namespace
 
 struct Program::Run {
@@ -128,6 +126,11 @@ bool Program::replace(size_t index, Call call, const char* op, SmallVector<int, 
 void Program::remove(size_t index) {
   steps[index].prepared->references--;
   steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+size_t Program::aligned(size_t bytes) const {
+  const size_t unit = device->backend.alignment;
+  return (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
 }
 
 void Program::finish() {

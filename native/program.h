@@ -63,6 +63,7 @@ class Program {
   // What the queue needs for a replay, captured by devices that can; holds nothing that is counted on the JavaScript
   // thread.
   struct Run;
+  size_t aligned(size_t bytes) const;
   void* addressOf(int buffer) const;
   void* arena_ = nullptr;
   std::shared_ptr<Run> run_;

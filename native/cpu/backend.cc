@@ -113,6 +113,7 @@ Backend& cpuBackend() {
   static Backend backend = [] {
     Backend b{};
     b.name = "cpu";
+    b.alignment = 64;
     b.allocate = [](size_t bytes) -> void* {
       void* memory = nullptr;
       return posix_memalign(&memory, 64, std::max<size_t>(bytes, 64)) == 0 ? memory : nullptr;

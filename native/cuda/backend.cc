@@ -46,6 +46,7 @@ Backend make(int ordinal) {
   Backend b{};
   b.name = nameOf(ordinal);
   b.ordinal = ordinal;
+  b.alignment = 256;  // what cuBLASLt takes for granted
   b.stream = &streamCalls;
   b.use = use;
   b.allocate = allocate;

@@ -93,6 +93,8 @@ struct CublasMatmul final : Prepared {
     set(CUBLASLT_MATMUL_DESC_TRANSA, s.params.transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, s.params.transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue());
+    // Which algorithms will do depends on how the bias is aligned: any address that is as the real one will be.
+    if (s.params.epilogue.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(uintptr_t{256}));
 
     const int last = s.batches.rank - 1;
     if (last >= 0) inner = s.batches.size[last];
