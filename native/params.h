@@ -40,6 +40,8 @@ struct Elementwise {
   }
 };
 
+// cast: in: any number of tensors of one dtype; out: as many of another.
+
 // fill: value. No inputs.
 struct Fill {
   double value = 0;

@@ -1,5 +1,6 @@
 // cast and iota.
 #include <algorithm>
+#include <vector>
 
 #include "cpu/cpu.h"
 #include "cpu/dtype.h"
@@ -18,20 +19,25 @@ CastLoop loopOf(DType from, DType to) {
   return baseline::castLoop(from, to);
 }
 
+constexpr int64_t kChunk = int64_t{1} << 14;
+
 struct CastRun final : Prepared {
+  struct Chunk {
+    int tensor;
+    int64_t first, n;
+  };
   CastLoop loop;
   size_t fromSize, toSize;
-  int64_t n;
+  int tensors;
+  std::vector<Chunk> chunks;
   bool parallel;
   void run(Stream&, void* const* buffers) override {
-    const char* from = static_cast<const char*>(buffers[0]);
-    char* to = static_cast<char*>(buffers[1]);
-    if (!parallel) return loop(from, to, n);
-    const int team = threads();
-#pragma omp parallel for schedule(static) num_threads(team)
-    for (int part = 0; part < team; part++) {
-      const int64_t first = n * part / team, last = n * (part + 1) / team;
-      loop(from + first * fromSize, to + first * toSize, last - first);
+    const int count = static_cast<int>(chunks.size());
+#pragma omp parallel for schedule(static) num_threads(threads()) if (parallel)
+    for (int i = 0; i < count; i++) {
+      const auto [tensor, first, n] = chunks[i];
+      loop(static_cast<const char*>(buffers[tensor]) + first * fromSize,
+           static_cast<char*>(buffers[tensors + tensor]) + first * toSize, n);
     }
   }
 };
@@ -66,8 +72,14 @@ std::unique_ptr<Prepared> prepareCast(const Call& call) {
   run->loop = loopOf(from, to);
   run->fromSize = size(from);
   run->toSize = size(to);
-  run->n = call.in[0].elements();
-  run->cost = 50 + static_cast<double>(run->n) * 0.5;
+  run->tensors = static_cast<int>(call.in.size());
+  double total = 0;
+  for (int k = 0; k < run->tensors; k++) {
+    const int64_t n = call.in[k].elements();
+    for (int64_t first = 0; first < n; first += kChunk) run->chunks.push_back({k, first, std::min(kChunk, n - first)});
+    total += static_cast<double>(n);
+  }
+  run->cost = 50 + total * 0.5;
   run->parallel = worthParallel(run->cost);
   run->threadBound = run->parallel;
   return run;

@@ -1,4 +1,8 @@
 // Casts of mixed precision that needn't be.
+#include <algorithm>
+#include <map>
+#include <vector>
+
 #include "params.h"
 #include "passes/passes.h"
 
@@ -46,6 +50,13 @@ int readGradients(Program& program, int at) {
   return count > 0 && program.replace(at, std::move(call), step.op, std::move(buffers)) ? count : 0;
 }
 
+// A cast of what is there when the program begins.
+bool isEarly(const Program& program, const Uses& uses, int at) {
+  const Step& step = program.steps[at];
+  return step.call.kernel == Kernel::cast && step.call.in.size() == 1 && uses.isValue(step.buffers[1]) &&
+         program.buffers[step.buffers[0]].kind != Buffer::temporary && !uses.isWrittenBetween(step.buffers[0], -1, at);
+}
+
 }  // namespace
 
 int shareCasts(Program& program) {
@@ -68,6 +79,36 @@ int shareCasts(Program& program) {
 int readUncastGradients(Program& program) {
   int count = 0;
   for (int at = 0; at < static_cast<int>(program.steps.size()); at++) count += readGradients(program, at);
+  return count;
+}
+
+int gatherCasts(Program& program) {
+  const Uses uses(program);
+  std::map<std::pair<DType, DType>, std::vector<int>> groups;
+  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
+    if (!isEarly(program, uses, at)) continue;
+    const Call& call = program.steps[at].call;
+    groups[{call.in[0].dtype, call.out[0].dtype}].push_back(at);
+  }
+  int count = 0;
+  std::vector<int> gone;
+  for (const auto& [dtypes, group] : groups) {
+    if (group.size() < 2) continue;
+    const Step& first = program.steps[group[0]];
+    Call call{Kernel::cast, first.call.params, {}, {}};
+    SmallVector<int, 8> from, to;
+    for (int at : group) {
+      const Step& step = program.steps[at];
+      call.in.push_back(step.call.in[0]), call.out.push_back(step.call.out[0]);
+      from.push_back(step.buffers[0]), to.push_back(step.buffers[1]);
+    }
+    for (int buffer : to) from.push_back(buffer);
+    if (!program.replace(group[0], std::move(call), first.op, std::move(from))) continue;
+    gone.insert(gone.end(), group.begin() + 1, group.end());
+    count += static_cast<int>(group.size());
+  }
+  std::sort(gone.begin(), gone.end());
+  for (size_t i = gone.size(); i-- > 0;) program.remove(gone[i]);
   return count;
 }
 

@@ -9,6 +9,7 @@ constexpr Pass kPasses[] = {
     {"activation gradients fused", fuseActivationGradients},
     {"casts shared", shareCasts},
     {"gradients not cast", readUncastGradients},
+    {"casts gathered", gatherCasts},
     {"dropped", dropDead},
 };
 }  // namespace

@@ -19,9 +19,10 @@ int makeInPlace(Program& program);
 // activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.
 int fuseActivationGradients(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a
-// cast.
+// cast; what is there when the program begins, as weights are, is cast by one call.
 int shareCasts(Program& program);
 int readUncastGradients(Program& program);
+int gatherCasts(Program& program);
 // dead.cc: what nobody reads isn't computed.
 int dropDead(Program& program);
 

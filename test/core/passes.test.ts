@@ -138,6 +138,14 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 gradients not cast', '3 dropped'] } // the cast, and what of the loss nobody asks for
   },
   {
+    name: 'and weights are cast by one call',
+    make: () => {
+      const [a, b] = [nt.random.uniform([4, 8], { seed: 1 }), nt.random.uniform([8, 2], { seed: 2 })]
+      return inHalf((x) => nt.matmul(nt.matmul(x, a), b))
+    },
+    changes: { '': ['3 casts gathered', '3 steps'] } // the picture's, too
+  },
+  {
     name: 'also where the cast is needed for their norm',
     make: () => trained({ clipNorm: 1 }),
     changes: { '': ['1 gradients not cast', '2 dropped'] }
