@@ -1,8 +1,9 @@
-// A batch gathered from stored pictures, normalised and augmented as native/augmentation.h says: a block a picture; and
-// the counts of a confusion matrix.
+// A batch gathered from stored pictures, normalised and augmented as native/augmentation.h says: a block has a picture,
+// or a part of one where none is blurred; and the counts of a confusion matrix.
 #include <cmath>
 
 #include "augmentation.h"
+#include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/report.h"
@@ -62,9 +63,14 @@ NT_INLINE float mapped(const Picture& p, const augmentation::Changes& m, int64_t
   return upper + (lower - upper) * down;
 }
 
+constexpr int kTaps = 64;  // weights of a blur that are kept
+constexpr int64_t kPart = 8 * kThreads;  // values of a picture that are worth a block of their own
+
 struct BatchBody {
   Batch params;
   int64_t pictures, height, width, channels, radius;
+  Divider byParts, byRow, byChannels;
+  int64_t parts;
   const uint8_t* images;
   const int32_t* indices;
   const float *mean, *deviation;
@@ -72,24 +78,41 @@ struct BatchBody {
   float* scratch;  // two pictures for each block, where some are blurred
   Report report;
 
+  struct Pixel {
+    int64_t y, x, c;
+  };
+  NT_INLINE Pixel pixel(int64_t i) const {
+    int64_t x = i;
+    const int64_t y = byRow(i);
+    x -= y * width * channels;
+    const int64_t c = byChannels.split(x);
+    return {y, x, c};
+  }
+
   NT_INLINE void operator()(const Block& block) const {
-    const int32_t index = indices[block.index];
+    int64_t at = block.index;
+    const int64_t part = byParts.split(at);
+    const int32_t index = indices[at];
     if (!report.within(index, pictures)) return;  // the same for all threads
-    const int64_t size = height * width * channels, row = width * channels;
+    const int64_t size = height * width * channels, first = size * part / parts, last = size * (part + 1) / parts;
     const Picture picture{images + index * size, height, width, channels, mean, deviation, params.fill};
-    const augmentation::Changes changes = augmentation::changesOf(params, index, height, width);
-    float* result = out + block.index * size;
-    float* before = changes.sigma > 0 ? scratch + 2 * block.index * size : result;
+    const augmentation::Changes changes =
+        block.once([&] { return augmentation::changesOf(params, index, height, width); });
+    float* result = out + at * size;
+    float* before = changes.sigma > 0 ? scratch + 2 * at * size : result;
     block.each([&](int t) {
-      for (int64_t i = t; i < size; i += kThreads) {
-        before[i] = mapped(picture, changes, i / row, i % row / channels, i % channels);
+      for (int64_t i = first + t; i < last; i += kThreads) {
+        const Pixel p = pixel(i);
+        before[i] = mapped(picture, changes, p.y, p.x, p.c);
       }
     });
     if (changes.sigma > 0) blurred(block, changes.sigma, before, before + size, result);
+    if (!changes.noise && !changes.cutout) return;
     block.each([&](int t) {
-      for (int64_t i = t; i < size; i += kThreads) {
-        if (changes.noise) result[i] += noise(index, i) * (static_cast<float>(params.noise) / deviation[i % channels]);
-        const int64_t y = i / row - changes.cutTop, x = i % row / channels - changes.cutLeft;
+      for (int64_t i = first + t; i < last; i += kThreads) {
+        const Pixel p = pixel(i);
+        if (changes.noise) result[i] += noise(index, i) * (static_cast<float>(params.noise) / deviation[p.c]);
+        const int64_t y = p.y - changes.cutTop, x = p.x - changes.cutLeft;
         if (changes.cutout && y >= 0 && y < params.cutout && x >= 0 && x < params.cutout) result[i] = 0;
       }
     });
@@ -103,14 +126,22 @@ struct BatchBody {
   // before -> across (along rows) -> result (along columns)
   NT_INLINE void blurred(const Block& block, double sigma, const float* before, float* across, float* result) const {
     const int64_t size = height * width * channels, row = width * channels;
-    float total = weight(0, sigma);
-    for (int64_t k = 1; k <= radius; k++) total += 2 * weight(k, sigma);
+    NT_SHARED(float, weights, kTaps);
+    block.each([&](int t) {
+      if (t < kTaps) weights[t] = weight(t, sigma);
+    });
+    const auto tap = [&](int64_t k) {
+      k = k < 0 ? -k : k;
+      return k < kTaps ? weights[k] : weight(k, sigma);
+    };
+    float total = tap(0);
+    for (int64_t k = 1; k <= radius; k++) total += 2 * tap(k);
     block.each([&](int t) {
       for (int64_t i = t; i < size; i += kThreads) {
-        const int64_t y = i / row, x = i % row / channels, c = i % channels;
+        const Pixel p = pixel(i);
         float sum = 0;
         for (int64_t k = -radius; k <= radius; k++) {
-          sum += before[(y * width + mirrored(x + k, width)) * channels + c] * weight(k < 0 ? -k : k, sigma);
+          sum += before[(p.y * width + mirrored(p.x + k, width)) * channels + p.c] * tap(k);
         }
         across[i] = sum / total;
       }
@@ -120,7 +151,7 @@ struct BatchBody {
         const int64_t y = i / row, rest = i % row;
         float sum = 0;
         for (int64_t k = -radius; k <= radius; k++) {
-          sum += across[mirrored(y + k, height) * row + rest] * weight(k < 0 ? -k : k, sigma);
+          sum += across[mirrored(y + k, height) * row + rest] * tap(k);
         }
         result[i] = sum / total;
       }
@@ -142,12 +173,15 @@ struct BatchRun final : Prepared {
   Batch params;
   int64_t pictures, count, height, width, channels;
   void run(Stream& stream, void* const* buffers) override {
-    blocks(stream, count,
-           BatchBody{params, pictures, height, width, channels, augmentation::blurRadius(params),
-                     static_cast<const uint8_t*>(buffers[0]), static_cast<const int32_t*>(buffers[1]),
-                     static_cast<const float*>(buffers[2]), static_cast<const float*>(buffers[3]),
-                     static_cast<float*>(buffers[4]), static_cast<float*>(stream.workspace),
-                     Report(stream, Wrong::index)});
+    const int64_t row = width * channels;
+    // Blurring needs the whole picture.
+    const int64_t parts = params.blurProbability > 0 ? 1 : (height * row + kPart - 1) / kPart;
+    blocks(stream, count * parts,
+           BatchBody{params, pictures, height, width, channels, augmentation::blurRadius(params), Divider(parts),
+                     Divider(row), Divider(channels), parts, static_cast<const uint8_t*>(buffers[0]),
+                     static_cast<const int32_t*>(buffers[1]), static_cast<const float*>(buffers[2]),
+                     static_cast<const float*>(buffers[3]), static_cast<float*>(buffers[4]),
+                     static_cast<float*>(stream.workspace), Report(stream, Wrong::index)});
   }
 };
 

@@ -80,10 +80,15 @@ struct Block {
   template <class F>
   NT_INLINE auto once(F compute) const {
 #if defined(__CUDA_ARCH__)
-    __shared__ decltype(compute()) shared;
-    if (threadIdx.x == 0) shared = compute();
+    using T = decltype(compute());
+    alignas(T) __shared__ unsigned char shared[sizeof(T)];
+    if (threadIdx.x == 0) {
+      const T value = compute();
+      memcpy(shared, &value, sizeof(T));
+    }
     __syncthreads();
-    const auto value = shared;
+    T value;
+    memcpy(&value, shared, sizeof(T));
     __syncthreads();
     return value;
 #else
