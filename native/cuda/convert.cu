@@ -1,6 +1,6 @@
 // cast and iota.
+#include "cuda/chunks.h"
 #include "cuda/kernels.h"
-#include "cuda/launch.h"
 #include "cuda/load.h"
 
 namespace needletail::cuda {
@@ -17,8 +17,10 @@ NT_INLINE To converted(From value) {
 
 template <class From, class To>
 struct CastBody {
+  const void* in;
+  void* out;
   DType from, to;
-  NT_INLINE void convert(const void* in, void* out, int64_t i) const {
+  NT_INLINE void operator()(int64_t i) const {
     const From value = load<From>(in, from, i);
     if (to == DType::boolean)
       static_cast<uint8_t*>(out)[i] = value != 0;
@@ -27,66 +29,49 @@ struct CastBody {
   }
 };
 
-template <class From, class To>
-struct CastOne : CastBody<From, To> {
-  const void* in;
-  void* out;
-  NT_INLINE void operator()(int64_t i) const { this->convert(in, out, i); }
+struct CastRun : Prepared {
+  DType from, to;
+  SmallVector<int64_t, 8> n;  // of each tensor
+  explicit CastRun(const Call& call) : from(call.in[0].dtype), to(call.out[0].dtype) {
+    for (const Spec& spec : call.in) n.push_back(spec.elements());
+  }
+  int count() const { return static_cast<int>(n.size()); }
 };
 
-constexpr int64_t kChunk = 4 * kThreads;
-constexpr int kMost = 96;  // tensors of one launch: their addresses travel with it
+template <class From, class To>
+struct CastEach final : CastRun {
+  using CastRun::CastRun;
+  void run(Stream& stream, void* const* buffers) override {
+    for (int k = 0; k < count(); k++) {
+      each(stream, n[k], CastBody<From, To>{buffers[k], buffers[count() + k], from, to});
+    }
+  }
+};
 
-// Each block has a chunk of one tensor. Among floats, as mixed precision casts weights.
-struct CastMany {
-  CastBody<float, float> cast;
-  struct Pair {
-    const void* in;
-    void* out;
-    int64_t n, chunk;  // elements; the number of its first chunk
-  } of[kMost];
-  int count;
+// Floats to floats, as mixed precision casts weights: all in one launch.
+struct Pair {
+  const void* in;
+  void* out;
+};
+template <class Pairs>
+struct CastFloatsBody {
+  DType from, to;
+  Pairs pairs;
   NT_INLINE void operator()(const Block& block) const {
-    int k = 0;
-    while (k + 1 < count && block.index >= of[k + 1].chunk) k++;
-    const Pair& own = of[k];
-    const int64_t first = (block.index - own.chunk) * kChunk;
-    const int64_t last = first + kChunk < own.n ? first + kChunk : own.n;
-    block.each([&](int t) {
-      for (int64_t i = first + t; i < last; i += kThreads) cast.convert(own.in, own.out, i);
+    pairs.each(block, [&](const Pair& own, int64_t i, auto size) {
+      float values[decltype(size)::value];
+      loadFloats(own.in, from, i, values);
+      storeFloats(own.out, to, i, values);
     });
   }
 };
-
-template <class From, class To>
-struct CastRun final : Prepared {
-  CastBody<From, To> cast;
-  SmallVector<int64_t, 8> n;  // of each tensor
+struct CastFloats final : CastRun {
+  using CastRun::CastRun;
   void run(Stream& stream, void* const* buffers) override {
-    const int count = static_cast<int>(n.size());
-    if constexpr (std::is_same_v<From, float> && std::is_same_v<To, float>) {
-      if (count > 1) return many(stream, buffers, count);
-    }
-    for (int k = 0; k < count; k++) {
-      CastOne<From, To> body;
-      static_cast<CastBody<From, To>&>(body) = cast;
-      body.in = buffers[k], body.out = buffers[count + k];
-      each(stream, n[k], body);
-    }
-  }
-
- private:
-  void many(Stream& stream, void* const* buffers, int count) const {
-    for (int begin = 0; begin < count; begin += kMost) {
-      CastMany body{};
-      body.cast = {cast.from, cast.to};
-      int64_t chunks = 0;
-      for (int k = begin; k < std::min(count, begin + kMost); k++) {
-        body.of[body.count++] = {buffers[k], buffers[count + k], n[k], chunks};
-        chunks += (n[k] + kChunk - 1) / kChunk;
-      }
-      blocks(stream, chunks, body);
-    }
+    inLaunches<Pair>(count(), [&](auto pairs, int first, int now) {
+      for (int k = first; k < first + now; k++) pairs.add({buffers[k], buffers[count() + k]}, n[k]);
+      blocks(stream, pairs.total, CastFloatsBody<decltype(pairs)>{from, to, pairs});
+    });
   }
 };
 
@@ -114,12 +99,10 @@ struct IotaRun final : Prepared {
 
 std::unique_ptr<Prepared> prepareCast(const Call& call) {
   const DType from = call.in[0].dtype, to = call.out[0].dtype;
+  if (isFloat(from) && isFloat(to)) return std::make_unique<CastFloats>(call);
   return dispatchCompute(from, [&](auto in) {
     return dispatchCompute(to, [&](auto out) -> std::unique_ptr<Prepared> {
-      auto run = std::make_unique<CastRun<typename decltype(in)::type, typename decltype(out)::type>>();
-      run->cast = {from, to};
-      for (const Spec& spec : call.in) run->n.push_back(spec.elements());
-      return run;
+      return std::make_unique<CastEach<typename decltype(in)::type, typename decltype(out)::type>>(call);
     });
   });
 }

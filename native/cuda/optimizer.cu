@@ -1,26 +1,18 @@
-// The optimizers' updates: the parameters of a model in one launch, whose addresses travel with it. Each block has a
-// chunk of one parameter.
+// The optimizers' updates: the parameters of a model in one launch.
 #include <cmath>
 
+#include "cuda/chunks.h"
 #include "cuda/kernels.h"
-#include "cuda/launch.h"
 #include "cuda/load.h"
 
 namespace needletail::cuda {
 
 namespace {
 
-constexpr int V = 4;  // elements that a thread takes at a time
-constexpr int64_t kChunk = 16 * kThreads;
-// Parameters of one launch. A launch takes 32,764 bytes along, since CUDA 12.1; few parameters don't fill that.
-constexpr int kFew = 48, kMost = 512;
-
 struct Parameter {
   void* value;
   const void* gradient;
   float *first, *second;  // slots
-  int64_t n;
-  uint32_t chunk;  // the number of its first
   DType dtype, gradientType;
 };
 
@@ -29,12 +21,11 @@ struct StepNumbers {
   float rate, correction, decay;
 };
 
-template <int Most>
+template <class Parameters>
 struct UpdateBody {
   Optimizer p;
   const float *rate, *step, *factor;
-  int count = 0;
-  Parameter of[Most];
+  Parameters parameters;
 
   // In double, as PyTorch has them.
   NT_INLINE StepNumbers numbers() const {
@@ -46,31 +37,12 @@ struct UpdateBody {
             static_cast<float>(p.kind == OptimizerKind::adamw ? 1 - r * p.weightDecay : p.weightDecay)};
   }
 
-  // The last parameter that begins at this chunk or before it.
-  NT_INLINE int parameterOf(int64_t chunk) const {
-    int low = 0, high = count;
-    while (high - low > 1) {
-      const int middle = (low + high) / 2;
-      (chunk >= of[middle].chunk ? low : high) = middle;
-    }
-    return low;
-  }
-
   NT_INLINE void operator()(const Block& block) const {
     const float scale = *factor;
     if (scale == 0) return;  // the same for all threads
     const StepNumbers s = block.once([&] { return numbers(); });
-    const Parameter& own = of[parameterOf(block.index)];
-    const int64_t first = (block.index - own.chunk) * kChunk, last = first + kChunk < own.n ? first + kChunk : own.n;
-    block.each([&](int t) {
-      for (int64_t i = first + t * V; i < last; i += kThreads * V) {
-        if (i + V <= last) {
-          update<V>(s, own, i, scale);
-        } else {
-          for (int64_t e = i; e < last; e++) update<1>(s, own, e, scale);
-        }
-      }
-    });
+    parameters.each(
+        block, [&](const Parameter& own, int64_t i, auto size) { update<decltype(size)::value>(s, own, i, scale); });
   }
 
   template <int N>
@@ -115,33 +87,17 @@ struct OptimizerRun final : Prepared {
   SmallVector<DType, 8> gradientTypes;
 
   void run(Stream& stream, void* const* buffers) override {
-    for (int begin = 0; begin < p.count; begin += kMost) {
-      const int count = std::min(p.count - begin, kMost);
-      count <= kFew ? launch<kFew>(stream, buffers, begin, count) : launch<kMost>(stream, buffers, begin, count);
-    }
-  }
-  template <int Most>
-  void launch(Stream& stream, void* const* buffers, int begin, int count) const {
-    UpdateBody<Most> body{};
-    body.p = p;
-    body.rate = static_cast<const float*>(buffers[0]);
-    body.step = static_cast<const float*>(buffers[1]);
-    body.factor = static_cast<const float*>(buffers[2]);
-    int64_t chunks = 0;
-    for (int k = begin; k < begin + count; k++) {
-      void* const* own = buffers + Optimizer::kScalars + k * (2 + slots);
-      const int64_t n = specs[k].elements();
-      body.of[body.count++] = {own[0],
-                               own[1],
-                               slots > 0 ? static_cast<float*>(own[2]) : nullptr,
-                               slots > 1 ? static_cast<float*>(own[3]) : nullptr,
-                               n,
-                               static_cast<uint32_t>(chunks),
-                               specs[k].dtype,
-                               gradientTypes[k]};
-      chunks += (n + kChunk - 1) / kChunk;
-    }
-    blocks(stream, chunks, body);
+    inLaunches<Parameter>(p.count, [&](auto parameters, int begin, int count) {
+      for (int k = begin; k < begin + count; k++) {
+        void* const* own = buffers + Optimizer::kScalars + k * (2 + slots);
+        parameters.add({own[0], own[1], slots > 0 ? static_cast<float*>(own[2]) : nullptr,
+                        slots > 1 ? static_cast<float*>(own[3]) : nullptr, specs[k].dtype, gradientTypes[k]},
+                       specs[k].elements());
+      }
+      auto scalar = [&](int i) { return static_cast<const float*>(buffers[i]); };
+      blocks(stream, parameters.total,
+             UpdateBody<decltype(parameters)>{p, scalar(0), scalar(1), scalar(2), parameters});
+    });
   }
 };
 

@@ -146,6 +146,15 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['3 casts gathered', '3 steps'] } // the picture's, too
   },
   {
+    name: 'as many as there are, of any size',
+    make: () => {
+      const sizes = [5000, 1, 4096, 4099, ...Array.from({ length: 56 }, (_, i) => 1 + i)]
+      const all = sizes.map((size, i) => nt.random.normal([4, size], { seed: i }))
+      return inHalf((x) => nt.concat(all.map((w) => nt.matmul(x.reshape([72, 4]), w).sum(1))))
+    },
+    changes: { '': ['61 casts gathered'] }
+  },
+  {
     name: 'also where the cast is needed for their norm',
     make: () => trained({ clipNorm: 1 }),
     changes: { '': ['1 gradients not cast', '2 dropped'] }

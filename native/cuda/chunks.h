@@ -1,0 +1,69 @@
+// Many tensors in one launch, which takes their addresses along. Each block has a chunk of one of them.
+#pragma once
+#include <cstdint>
+
+#include "cuda/launch.h"
+
+namespace needletail::cuda {
+
+constexpr int kPerThread = 4;  // elements that a thread takes at a time
+constexpr int64_t kChunk = 16 * kThreads;
+// Tensors of one launch. A launch takes 32,764 bytes along, since CUDA 12.1; few tensors don't fill that.
+constexpr int kFewTensors = 48, kMostTensors = 512;
+
+// T says where a tensor is.
+template <class T, int Most>
+struct Chunks {
+  int count = 0;
+  uint32_t total = 0;
+  struct Tensor {
+    T at;
+    int64_t n;
+    uint32_t chunk;  // the number of its first
+  } of[Most];
+
+  void add(const T& at, int64_t n) {
+    of[count++] = {at, n, total};
+    total += static_cast<uint32_t>((n + kChunk - 1) / kChunk);
+  }
+
+  // The block's part of its tensor: update(at, i, size) for kPerThread elements from i on, and singly for those at the
+  // end.
+  template <class F>
+  NT_INLINE void each(const Block& block, F update) const {
+    int low = 0, high = count;  // the last tensor that begins at this chunk or before it
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      (block.index >= of[middle].chunk ? low : high) = middle;
+    }
+    const Tensor& own = of[low];
+    const int64_t first = (block.index - own.chunk) * kChunk, last = first + kChunk < own.n ? first + kChunk : own.n;
+    block.each([&](int t) {
+      for (int64_t i = first + t * kPerThread; i < last; i += kThreads * kPerThread) {
+        if (i + kPerThread <= last) {
+          update(own.at, i, Size<kPerThread>());
+        } else {
+          for (int64_t e = i; e < last; e++) update(own.at, e, Size<1>());
+        }
+      }
+    });
+  }
+  template <int N>
+  struct Size {
+    static constexpr int value = N;
+  };
+};
+
+// launch(chunks of few or of most tensors, first, count) until all `count` tensors had their turn.
+template <class T, class F>
+void inLaunches(int count, F launch) {
+  for (int first = 0; first < count; first += kMostTensors) {
+    const int now = std::min(count - first, kMostTensors);
+    if (now <= kFewTensors)
+      launch(Chunks<T, kFewTensors>(), first, now);
+    else
+      launch(Chunks<T, kMostTensors>(), first, now);
+  }
+}
+
+}  // namespace needletail::cuda
