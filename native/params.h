@@ -177,17 +177,20 @@ struct Pool {
   }
 };
 
-// batchNorm over all axes but the last. scale and offset (and their gradients) are of x's dtype or float32.
-// train: in: x, scale, offset, running mean, running variance; out: y, mean, inverse deviation, and the two running
-// statistics in place (momentum: the share of the new one; the variance is the unbiased one).
+// batchNorm over all axes but the last.
+// train: in: x, scale, offset, running mean, running variance, (residual); out: y, mean, inverse deviation, and the two
+// running statistics in place (momentum: the share of the new one; the variance is the unbiased one).
 // use: in: the same; out: y.
-// batchNormGradient: in: gradient, x, scale, mean, inverse deviation; out: dx, dscale, doffset.
+// The residual, of x's shape and dtype, is added to y; then comes the ReLU, if any.
+// batchNormGradient: in: gradient, x, scale, mean, inverse deviation, (y, if there was a ReLU); out: dx, dscale,
+// doffset, (the gradient of the residual: the gradient that came through the ReLU).
 struct BatchNorm {
   bool training = true;
   double epsilon = 1e-5, momentum = 0.1;
+  bool residual = false, relu = false;
   template <class F>
   void fields(F f) {
-    f(training), f(epsilon), f(momentum);
+    f(training), f(epsilon), f(momentum), f(residual), f(relu);
   }
 };
 

@@ -55,8 +55,8 @@ struct BatchNormRun final : Prepared {
     threadBound = rows.team > 1;
     rowBytes = aligned(channels * 4);
     sumBytes = aligned(channels * 8);
-    chunkBytes = dtype == DType::float32 ? 0 : aligned(rows.chunk * channels * 4);
-    own = 2 * sumBytes + 2 * chunkBytes;
+    chunkBytes = dtype == DType::float32 && !p.relu ? 0 : aligned(rows.chunk * channels * 4);
+    own = 2 * sumBytes + 3 * chunkBytes;
     workspace = 5 * rowBytes + own * rows.team;
   }
   static double costOf(const Call& call) { return 500 + static_cast<double>(call.in[0].elements()) * 1.0; }
@@ -91,12 +91,13 @@ struct BatchNormRun final : Prepared {
 
   void forward(const Space& space, void* const* buffers) {
     const void* x = buffers[0];
+    void* const* out = buffers + 5 + p.residual;
     const float *scale = floats(affine, buffers[1], 0, channels, space.row(0)),
                 *offset = floats(affine, buffers[2], 0, channels, space.row(1));
     float *factor = space.row(2), *mean = space.row(3);
     if (p.training) {
-      float *savedMean = static_cast<float*>(buffers[6]), *inverse = static_cast<float*>(buffers[7]);
-      float *runningMean = static_cast<float*>(buffers[8]), *runningVariance = static_cast<float*>(buffers[9]);
+      float *savedMean = static_cast<float*>(out[1]), *inverse = static_cast<float*>(out[2]);
+      float *runningMean = static_cast<float*>(out[3]), *runningVariance = static_cast<float*>(out[4]);
       const auto moments = channelMomentsForIsa();
       const double count = static_cast<double>(std::max<int64_t>(rows.rows, 1));
       // Twice: a variance from squares alone loses all digits where the mean is large.
@@ -135,9 +136,16 @@ struct BatchNormRun final : Prepared {
     const auto normalise = channelNormaliseForIsa();
     rows.each([&](int thread, int64_t first, int64_t n) {
       const int64_t at = first * channels, count = n * channels;
-      float* y = target(dtype, buffers[5], at, space.chunk(thread, 1));
+      float* y = target(dtype, out[0], at, space.chunk(thread, 1));
       normalise(n, channels, floats(dtype, x, at, count, space.chunk(thread, 0)), mean, factor, offset, y);
-      finish(dtype, buffers[5], at, count, y);
+      if (p.residual) {
+        const float* residual = floats(dtype, buffers[5], at, count, space.chunk(thread, 2));
+        for (int64_t i = 0; i < count; i++) y[i] += residual[i];
+      }
+      if (p.relu) {
+        for (int64_t i = 0; i < count; i++) y[i] = y[i] < 0 ? 0 : y[i];  // a NaN comes through
+      }
+      finish(dtype, out[0], at, count, y);
     });
   }
 
@@ -146,19 +154,28 @@ struct BatchNormRun final : Prepared {
     const float* scale = floats(affine, buffers[2], 0, channels, space.row(0));
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     float *factor = space.row(1), *meanG = space.row(2), *meanGH = space.row(3), *sum = space.row(4);
+    void* const* out = buffers + 5 + p.relu;
+    // The gradient that came through the ReLU.
+    const auto incoming = [&](int thread, int64_t at, int64_t count) {
+      const float* values = floats(dtype, g, at, count, space.chunk(thread, 0));
+      if (!p.relu) return values;
+      const float* y = floats(dtype, buffers[5], at, count, space.chunk(thread, 2));
+      float* kept = space.chunk(thread, 0);
+      for (int64_t i = 0; i < count; i++) kept[i] = y[i] > 0 ? values[i] : 0;
+      return const_cast<const float*>(kept);
+    };
     const auto products = channelProductsForIsa();
     space.clear();
     rows.each([&](int thread, int64_t first, int64_t n) {
       const int64_t at = first * channels, count = n * channels;
-      products(n, channels, floats(dtype, g, at, count, space.chunk(thread, 0)),
-               floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, space.sums(thread, 0),
-               space.sums(thread, 1));
+      products(n, channels, incoming(thread, at, count), floats(dtype, x, at, count, space.chunk(thread, 1)), mean,
+               inverse, space.sums(thread, 0), space.sums(thread, 1));
     });
     const double share = 1 / static_cast<double>(std::max<int64_t>(rows.rows, 1));
     for (int output = 0; output < 2; output++) {  // dscale, then doffset
-      float* to = target(affine, buffers[6 + output], 0, sum);
+      float* to = target(affine, out[1 + output], 0, sum);
       for (int64_t c = 0; c < channels; c++) to[c] = static_cast<float>(space.total(1 - output, c));
-      finish(affine, buffers[6 + output], 0, channels, to);
+      finish(affine, out[1 + output], 0, channels, to);
     }
     for (int64_t c = 0; c < channels; c++) {
       factor[c] = inverse[c] * scale[c];
@@ -168,11 +185,16 @@ struct BatchNormRun final : Prepared {
     const auto gradient = channelGradientForIsa();
     rows.each([&](int thread, int64_t first, int64_t n) {
       const int64_t at = first * channels, count = n * channels;
-      const float* values = floats(dtype, g, at, count, space.chunk(thread, 0));
-      float* dx = target(dtype, buffers[5], at, space.chunk(thread, 0));
+      const float* values = incoming(thread, at, count);
+      if (p.residual) {
+        float* dresidual = target(dtype, out[3], at, space.chunk(thread, 2));
+        std::copy_n(values, count, dresidual);
+        finish(dtype, out[3], at, count, dresidual);
+      }
+      float* dx = target(dtype, out[0], at, space.chunk(thread, 0));
       gradient(n, channels, values, floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, factor, meanG,
                meanGH, dx);
-      finish(dtype, buffers[5], at, count, dx);
+      finish(dtype, out[0], at, count, dx);
     });
   }
 };

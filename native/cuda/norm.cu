@@ -98,32 +98,53 @@ struct NormaliseBody {
   DType dtype, affine;
   const void* x;
   const float *mean, *factor;
-  const void* offset;
+  const void *offset, *residual;  // residual: null: none
+  bool relu;
   void* y;
   NT_INLINE void operator()(int64_t i) const {
     int64_t row = i;
     const int64_t c = groups.split(row) * V;
-    float v[V], m[V], f[V], o[V];
+    float v[V], m[V], f[V], o[V], r[V] = {};
     loadFloats(x, dtype, i * V, v);
     loadFloats(mean, DType::float32, c, m);
     loadFloats(factor, DType::float32, c, f);
     loadFloats(offset, affine, c, o);
+    if (residual) loadFloats(residual, dtype, i * V, r);
     NT_UNROLL
-    for (int e = 0; e < V; e++) v[e] = (v[e] - m[e]) * f[e] + o[e];
+    for (int e = 0; e < V; e++) {
+      v[e] = (v[e] - m[e]) * f[e] + o[e] + r[e];
+      if (relu && v[e] < 0) v[e] = 0;  // a NaN comes through
+    }
     storeFloats(y, dtype, i * V, v);
+  }
+};
+
+// The gradient that came through a ReLU whose values were y (null: none).
+struct IncomingGradient {
+  const void *g, *y;
+  DType dtype;
+  template <int V>
+  NT_INLINE void load(int64_t i, float (&to)[V]) const {
+    loadFloats(g, dtype, i, to);
+    if (!y) return;
+    float values[V];
+    loadFloats(y, dtype, i, values);
+    NT_UNROLL
+    for (int e = 0; e < V; e++) to[e] = values[e] > 0 ? to[e] : 0;
   }
 };
 
 // Sums of the gradient, and of its products with the normalised values.
 struct ProductsTerm {
-  const void *g, *x;
+  IncomingGradient g;
+  const void* x;
   DType dtype;
   int64_t channels;
   const float *mean, *inverse;
   template <int V>
   NT_INLINE void operator()(int64_t row, int64_t, int64_t c, float (&sums)[2][V]) const {
     float v[V], h[V], m[V], s[V];
-    loadFloats(g, dtype, row * channels + c, v);
+    g.load(row * channels + c, v);
     loadFloats(x, dtype, row * channels + c, h);
     loadFloats(mean, DType::float32, c, m);
     loadFloats(inverse, DType::float32, c, s);
@@ -152,14 +173,16 @@ template <int V>
 struct InputGradientBody {
   Divider groups;
   DType dtype, affine;
-  const void *g, *x, *scale;
+  IncomingGradient g;
+  const void *x, *scale;
   const float *mean, *inverse, *meanG, *meanGH;
-  void* dx;
+  void *dx, *dresidual;  // dresidual: null: not asked for
   NT_INLINE void operator()(int64_t i) const {
     int64_t row = i;
     const int64_t c = groups.split(row) * V;
     float v[V], h[V], m[V], s[V], mg[V], mgh[V], factor[V];
-    loadFloats(g, dtype, i * V, v);
+    g.load(i * V, v);
+    if (dresidual) storeFloats(dresidual, dtype, i * V, v);
     loadFloats(x, dtype, i * V, h);
     loadFloats(mean, DType::float32, c, m);
     loadFloats(inverse, DType::float32, c, s);
@@ -194,13 +217,14 @@ struct BatchNormRun final : Prepared {
   }
 
   void forward(Stream& stream, void* const* buffers, float* factor, float* parts) const {
-    const float* about = static_cast<const float*>(buffers[p.training ? 6 : 3]);
+    void* const* outputs = buffers + 5 + p.residual;
+    const float* about = static_cast<const float*>(p.training ? outputs[1] : buffers[3]);
     if (p.training) {
-      auto out = [&](int i) { return static_cast<float*>(buffers[i]); };
+      auto out = [&](int i) { return static_cast<float*>(outputs[i]); };
       channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels}, parts);
       blocks(
           stream, plan.channels,
-          MomentsBody{plan, parts, p, dtype, affine, buffers[0], buffers[1], out(6), out(7), out(8), out(9), factor});
+          MomentsBody{plan, parts, p, dtype, affine, buffers[0], buffers[1], out(1), out(2), out(3), out(4), factor});
     } else {
       each(
           stream, plan.channels,
@@ -210,20 +234,22 @@ struct BatchNormRun final : Prepared {
       constexpr int V = decltype(v)::value;
       each(stream, plan.rows * plan.channels / V,
            NormaliseBody<V>{Divider(plan.channels / V), dtype, affine, buffers[0], about, factor, buffers[2],
-                            buffers[5]});
+                            p.residual ? buffers[5] : nullptr, p.relu, outputs[0]});
     });
   }
 
   void backward(Stream& stream, void* const* buffers, float* meanG, float* meanGH, float* parts) const {
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     const double share = 1 / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
-    channelSums<2>(stream, plan, ProductsTerm{buffers[0], buffers[1], dtype, plan.channels, mean, inverse}, parts);
-    channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, buffers[6], buffers[7], meanG, meanGH});
+    const IncomingGradient g{buffers[0], p.relu ? buffers[5] : nullptr, dtype};
+    void* const* out = buffers + 5 + p.relu;
+    channelSums<2>(stream, plan, ProductsTerm{g, buffers[1], dtype, plan.channels, mean, inverse}, parts);
+    channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, out[1], out[2], meanG, meanGH});
     wide([&](auto v) {
       constexpr int V = decltype(v)::value;
       each(stream, plan.rows * plan.channels / V,
-           InputGradientBody<V>{Divider(plan.channels / V), dtype, affine, buffers[0], buffers[1], buffers[2], mean,
-                                inverse, meanG, meanGH, buffers[5]});
+           InputGradientBody<V>{Divider(plan.channels / V), dtype, affine, g, buffers[1], buffers[2], mean, inverse,
+                                meanG, meanGH, out[0], p.residual ? out[3] : nullptr});
     });
   }
 

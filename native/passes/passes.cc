@@ -7,6 +7,7 @@ constexpr Pass kPasses[] = {
     {"hoisted", hoistConstants},
     {"made in place", makeInPlace},
     {"activation gradients fused", fuseActivationGradients},
+    {"batch norms fused", fuseNorms},
     {"casts shared", shareCasts},
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},

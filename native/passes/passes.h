@@ -18,6 +18,9 @@ int hoistConstants(Program& program);
 int makeInPlace(Program& program);
 // activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.
 int fuseActivationGradients(Program& program);
+// norm.cc: a ReLU, and the addition before it, go into the batch norm that they follow; their gradient into its
+// gradient.
+int fuseNorms(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a
 // cast; what is there when the program begins, as weights are, is cast by one call.
 int shareCasts(Program& program);

@@ -50,6 +50,24 @@ const usedTwice = (isChanged: boolean): F => {
   })
 }
 
+/** Results and gradients of a small network with batch norms. */
+const normed = (network: (x: nt.Tensor, norms: nt.nn.BatchNorm[]) => nt.Tensor, training = true): F => {
+  const norms = [1, 2].map(() => new nt.nn.BatchNorm())
+  for (const norm of norms) {
+    norm.forward(nt.ones([2, 6, 6, 4]).add(nt.arange(0, 4)))
+    if (!training) norm.eval()
+  }
+  return (x) => {
+    if (!training) return nt.noGrad(() => network(x, norms))
+    const leaf = nt.requireGradient(x.mul(2).detach())
+    const y = network(leaf, norms)
+    const parameters = norms.flatMap((norm) => norm.parameters())
+    const state = norms.flatMap((norm) => [...norm.namedBuffers().values()])
+    const gradients = nt.backward(y.mul(x).sum(), [leaf, ...parameters]) as (nt.Tensor | undefined)[]
+    return [y, ...gradients.filter((g) => g !== undefined), ...state.map((t) => (t as nt.Tensor).mul(1))]
+  }
+}
+
 const cases: { name: string; make: () => F; changes: Record<string, string[]>; not?: RegExp }[] = [
   {
     name: 'what is the same in every replay is computed once',
@@ -120,6 +138,49 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
       )(x)
     },
     changes: { '': [] }
+  },
+  {
+    name: 'a ReLU goes into the batch norm before it, and so do their gradients',
+    make: () => normed((x, [a]) => a!.forward(x.mul(3)).relu()),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
+    name: 'with what is added in between',
+    make: () => normed((x, [a]) => a!.forward(x.mul(3)).add(x).relu()),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
+    name: 'on whichever side it stands',
+    make: () => normed((x, [a]) => x.add(a!.forward(x.mul(3))).relu()),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
+    name: 'also if it is another batch norm',
+    make: () => normed((x, [a, b]) => a!.forward(x.mul(3)).add(b!.forward(x)).relu()),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
+    name: 'and in use',
+    make: () =>
+      normed(
+        (x, [a, b]) =>
+          b!
+            .forward(a!.forward(x.mul(3)).relu())
+            .add(x)
+            .relu(),
+        false
+      ),
+    changes: { '': ['2 batch norms fused', '3 steps'] }
+  },
+  {
+    name: 'but forwards not where the sum broadcasts, or others read it',
+    make: () =>
+      normed((x, [a, b]) => {
+        const y = a!.forward(x.mul(3)).add(nt.ones([4]))
+        const z = b!.forward(x)
+        return y.relu().add(z.relu()).mul(z)
+      }),
+    changes: { '': ['1 batch norms fused'] } // the gradient of the first
   },
   {
     name: 'in mixed precision a weight that is used twice is cast once',
