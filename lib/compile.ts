@@ -4,7 +4,7 @@ import { device, movesSoFar } from './device.js'
 import { native } from './native.js'
 import { call, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
-import { checkCompute, currentCompute, withCompute, type Compute } from './compute.js'
+import { checkCompute, computing, currentCompute, type Compute } from './compute.js'
 
 export interface CompileOptions {
   /** Runs the function itself every n-th time beside its recording and compares the results: finds JavaScript that changed. */
@@ -258,7 +258,8 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
     signature.recordings.push(recorded.recording)
     return recorded.result as R
   }
-  const compiled = (...args: A): R => (compute === undefined ? run(args) : withCompute(compute, () => run(args)))
+  const compiled = (...args: A): R =>
+    compute === undefined ? run(args) : computing(compute, tensorsIn(args)[0]?.device ?? device(), () => run(args))
   return Object.defineProperty(compiled, 'programs', {
     get: () => [...signatures.values()].flatMap((s) => s.recordings)
   }) as Compiled<A, R>

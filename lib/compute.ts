@@ -30,14 +30,19 @@ export const inHalf = (): boolean => current === 'bfloat16' || current === 'floa
  *
  *     nt.withCompute('bfloat16', () => optimizer.minimize(nt.crossEntropy(network.forward(x), y), network))
  *
- * On a processor without instructions for it, half precision is slower than float32: then float32 is what is computed in, and a warning
- * says so, once. NEEDLETAIL_SLOW_COMPUTE=1 in the environment computes as asked, however slowly.
+ * Where the default device is a processor without instructions for it, half precision is slower than float32: then float32 is what is
+ * computed in, and a warning says so, once. NEEDLETAIL_SLOW_COMPUTE=1 in the environment computes as asked, however slowly.
  */
 export function withCompute<T>(compute: Compute, f: () => T): T {
   checkCompute('withCompute', compute)
   if (typeof f !== 'function') throw expected('withCompute', 'a function', f)
+  return computing(compute, device(), f)
+}
+
+/** @internal `withCompute` for a function that computes on a device of that name. */
+export function computing<T>(compute: Compute, name: string, f: () => T): T {
   const outer = current
-  current = computeOn(device(), compute)
+  current = computeOn(name, compute)
   const before = native.setCompute(COMPUTES.indexOf(current))
   try {
     const result = f()

@@ -87,6 +87,8 @@ describe('fit in other precisions', () => {
       const x = nt.random.normal([8, 8], { seed: 1 })
       for (let i = 0; i < 3; i++) f(x)
       console.log(f(x).dtype)
+      const other = nt.devices().includes('emulated') ? f(x.to('emulated')).dtype : '${compute}'
+      if (other !== '${compute}') throw new Error(other + ' on another device')
       const { folder } = await nt.fit(network(), squares(60, 1), { ...base(${JSON.stringify(file('g'))}), compute: '${compute}' })
       console.log(JSON.stringify((await nt.io.readSafetensors(folder + '/checkpoints/last.safetensors')).tensors.get('network.6.weight')!.arraySync()))`
     const env = { NEEDLETAIL_ISA: 'baseline', NEEDLETAIL_SLOW_COMPUTE: '' }
