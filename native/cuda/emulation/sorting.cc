@@ -12,7 +12,7 @@ namespace needletail::cuda {
 size_t sortKeysBytes(int64_t n) { return static_cast<size_t>(n) * sizeof(uint64_t); }
 
 const uint64_t* sortKeys(Stream& stream, uint64_t* keys, int64_t n) {
-  emulatedLaunch(streamOf(stream), [=] { std::sort(keys, keys + n); });
+  if (!leftOut(n)) emulatedLaunch(streamOf(stream), [=] { std::sort(keys, keys + n); });
   return keys;
 }
 
@@ -22,6 +22,7 @@ size_t sortLinesBytes(int64_t lines, int64_t n) {
 
 const uint32_t* sortLines(Stream& stream, uint64_t* keys, int64_t lines, int64_t n, int) {
   auto* numbers = reinterpret_cast<uint32_t*>(keys + lines * n);
+  if (leftOut(lines * n)) return numbers;
   emulatedLaunch(streamOf(stream), [=] {
     for (int64_t line = 0; line < lines; line++) {
       std::stable_sort(numbers + line * n, numbers + (line + 1) * n,
