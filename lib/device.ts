@@ -114,7 +114,7 @@ export function resetPeakMemory(device?: string): void {
 }
 
 /**
- * The most bytes that a device, the default device unless named, may hold (unless set: 80 % of a GPU's memory, or of the container's
+ * The most bytes that a device, the default device unless named, may hold (unless set: all of a GPU's memory, 80 % of the container's
  * or machine's). Past it, ops throw.
  */
 export function setMemoryLimit(bytes: number, device?: string): void {

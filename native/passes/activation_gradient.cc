@@ -18,6 +18,13 @@ bool withActivation(const Step& maker, Call& call) {
       call.params = write(params);
       return true;
     }
+    case Kernel::matmul: {
+      auto params = read<Matmul>(call.params);
+      if (params.epilogue.activation != Activation::none) return false;
+      params.epilogue.activation = Activation::reluGradient;
+      call.params = write(params);
+      return true;
+    }
     case Kernel::poolGradient: {
       auto params = read<Pool>(call.params);
       if (params.reluGradient || !params.maximum) return false;

@@ -99,6 +99,11 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { emulated: ['1 activation gradients fused'] }
   },
   {
+    name: "and into a matrix product's",
+    make: () => gradient((x) => nt.matmul(x.flatten(1).relu(), nt.random.uniform([144, 3], { seed: 4 }))),
+    changes: { '': ['1 activation gradients fused'] }
+  },
+  {
     name: 'also through a change of shape, with stride and dilation',
     make: () =>
       gradient((x) =>
