@@ -25,6 +25,38 @@ struct MoveBody {
   }
 };
 
+constexpr int kSide = 32;  // of a tile
+
+// The same where neighbours in one tensor are far apart in the other: tiles of a plane, read along its axis p, which
+// has the neighbours of `from`, and written along q, which has those of `to`.
+template <class Word>
+struct TurnBody {
+  const Word* from;
+  Word* to;
+  Walk<2> planes;
+  int64_t fromOffset, toOffset, p, q, fromStep, toStep;  // steps: of q in `from`, of p in `to`
+  Divider tilesP, tilesQ;
+  NT_INLINE void operator()(const Block& block) const {
+    NT_SHARED(Word, tile, kSide * (kSide + 1));
+    int64_t plane = block.index;
+    const int64_t firstP = tilesP.split(plane) * kSide, firstQ = tilesQ.split(plane) * kSide;
+    int64_t at[2] = {fromOffset, toOffset};
+    planes.find(plane, at);
+    block.each([&](int t) {
+      for (int y = t / kSide; y < kSide; y += kThreads / kSide) {
+        const int64_t i = firstP + t % kSide, j = firstQ + y;
+        if (i < p && j < q) tile[y * (kSide + 1) + t % kSide] = from[at[0] + j * fromStep + i];
+      }
+    });
+    block.each([&](int t) {
+      for (int y = t / kSide; y < kSide; y += kThreads / kSide) {
+        const int64_t i = firstP + y, j = firstQ + t % kSide;
+        if (i < p && j < q) to[at[1] + i * toStep + j] = tile[t % kSide * (kSide + 1) + y];
+      }
+    });
+  }
+};
+
 template <class T>
 struct FillBody {
   T* out;
@@ -56,8 +88,34 @@ struct Move {
     wide.axis(walk.size[last] / times, {1, 1});
     walk = wide;
   }
+  // The axis along which `from` has neighbours and `to` has not, if it is the other way round along the last; else -1.
+  int turned() const {
+    const int last = walk.rank - 1;
+    for (int d = 0; d < last; d++) {
+      const bool plane = walk.stride[0][d] == 1 && walk.stride[1][last] == 1 && walk.stride[1][d] != 1;
+      if (plane && walk.size[d] >= kSide / 4 && walk.size[last] >= kSide / 4) return d;
+    }
+    return -1;
+  }
+  template <class Word>
+  void turn(Stream& stream, const Word* from, Word* to, int axis) const {
+    const int last = walk.rank - 1;
+    const int64_t p = walk.size[axis], q = walk.size[last];
+    const int64_t tilesP = (p + kSide - 1) / kSide, tilesQ = (q + kSide - 1) / kSide;
+    Walk<2> planes;
+    for (int d = 0; d < last; d++) {
+      if (d != axis) planes.axis(walk.size[d], {walk.stride[0][d], walk.stride[1][d]});
+    }
+    blocks(stream, n / (p * q) * tilesP * tilesQ,
+           TurnBody<Word>{from, to, planes, fromOffset, toOffset, p, q, walk.stride[0][last], walk.stride[1][axis],
+                          Divider(tilesP), Divider(tilesQ)});
+  }
   template <class Word>
   void run(Stream& stream, const void* from, void* to) const {
+    if constexpr (sizeof(Word) < 16) {  // larger words lie along the last axis of both
+      const int axis = turned();
+      if (axis >= 0 && n > 0) return turn(stream, static_cast<const Word*>(from), static_cast<Word*>(to), axis);
+    }
     each(stream, n, MoveBody<Word>{static_cast<const Word*>(from), static_cast<Word*>(to), walk, fromOffset, toOffset});
   }
 };
