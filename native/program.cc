@@ -42,13 +42,15 @@ struct Program::Run {
       }
     }
   }
-  // As one launch where the device can.
+  // As one launch where the device can, but for the first time: what a device does at a kernel's first launch, loading
+  // it, may not be possible while a stream is captured, and passes bring kernels that have never run.
   void launch(Queue& queue, Stream& stream, const Backend& backend) {
-    if (!backend.stream) return call(queue, stream);
+    if (!backend.stream || !std::exchange(hasRun, true)) return call(queue, stream);
     if (!captured) captured = backend.stream->capture(stream, [&] { call(queue, stream); });
     captured->launch(stream);
   }
   std::unique_ptr<Captured> captured;
+  bool hasRun = false;
 };
 
 Recorder::Recorder(const Tensors& inputs) : program_(std::make_unique<Program>()), firstId_(Storage::nextId()) {

@@ -96,7 +96,7 @@ std::unique_ptr<Captured> capture(Stream& stream, const std::function<void()>& w
     work();
     return made;
   }
-  check(cudaStreamBeginCapture(streamOf(stream), cudaStreamCaptureModeThreadLocal), "a capture");
+  check(cudaStreamBeginCapture(streamOf(stream), cudaStreamCaptureModeRelaxed), "a capture");
   cudaGraph_t graph = nullptr;
   try {
     work();

@@ -194,7 +194,7 @@ describe('a device that fails', () => {
         `${call}:1:${LAUNCH}`,
         `const step = nt.compile((x) => x.mul(2).add(1))
          const x = nt.ones([2])
-         step(x), step(x)
+         step(x), step(x), step(x) // run, recorded, replayed call by call; then captured
          ${caught(`await step(x).data()`)}
          console.log([...step(x).dataSync()])`
       )
