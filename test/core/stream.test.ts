@@ -123,6 +123,34 @@ describe('copies between devices', () => {
   })
 })
 
+describe('threads on one stream', () => {
+  it('train side by side, each as if alone', async () => {
+    const { code, output, errors } = await run(
+      `const results = await Promise.all([start(), start(), start()].map(message))
+       console.log(JSON.stringify(results))`,
+      {
+        worker: `
+          nt.device('emulated')
+          const w = nt.requireGradient(nt.random.uniform([16, 4], { seed: 1 }))
+          const x = nt.random.uniform([8, 16], { seed: 2 })
+          const optimizer = new nt.optim.SGD({ learningRate: 0.1 })
+          const step = nt.compile((x) => {
+            const loss = nt.sort(nt.matmul(x, w)).values.square().mean()
+            optimizer.minimize(loss, [w])
+            return loss
+          })
+          const losses = []
+          for (let i = 0; i < 60; i++) losses.push(i % 7 ? await step(x).item() : step(x).itemSync())
+          parentPort.postMessage(losses)`
+      }
+    )
+    assert.equal(code, 0, errors)
+    const [first, ...others] = JSON.parse(output) as number[][]
+    assert(first!.length === 60 && first!.at(-1)! < first![0]! / 10)
+    for (const other of others) assert.deepEqual(other, first)
+  })
+})
+
 describe('a device that fails', () => {
   it('frees what is cached and tries again when memory is short', async () => {
     const { code, output, errors } = await failing(
