@@ -5,6 +5,8 @@ export const side = 32
 export const channels = 3
 export const classes = 2
 export const parameterCount = 2_155_010
+/** Of ResNet-50 (version 1.5) with 1000 classes. */
+export const resnet50Parameters = 25_557_032
 
 /** Pictures [batch, 32, 32, 3] with values from 0 to 1, and their labels: the same numbers each time. */
 export function pictures(batch: number): { images: Float32Array; labels: Int32Array } {

@@ -5,9 +5,12 @@ import type { Command } from '../harness/contestant.js'
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const python = process.env.NEEDLETAIL_PYTHON ?? 'python3'
 
+/** Whether this is what scripts/pack-gpu has compiled, where nothing compiles. */
+const compiled = import.meta.url.endsWith('.js')
+
 function node(name: string, script: string, args: readonly string[], threads: number): Command {
-  const tsx = ['--import', 'tsx', file(script), ...args, String(threads)]
-  return { name, command: process.execPath, args: tsx, env: environment(threads) }
+  const start = compiled ? [file(script.replace(/\.ts$/, '.js'))] : ['--import', 'tsx', file(script)]
+  return { name, command: process.execPath, args: [...start, ...args, String(threads)], env: environment(threads) }
 }
 function environment(threads: number): Record<string, string> {
   const count = String(threads)
@@ -19,7 +22,8 @@ function environment(threads: number): Record<string, string> {
   }
 }
 
-export const needletail = (threads: number): Command => node('needletail', 'needletail.ts', [], threads)
+export const needletail = (threads: number, device = 'cpu'): Command =>
+  node('needletail', 'needletail.ts', [device], threads)
 
 /** A process in which as many threads only count: what the machine alone does to timers. */
 export const spin = (threads: number): Command => node(spinName, 'spin.ts', [], threads)
@@ -29,14 +33,29 @@ export const spinName = 'threads that only spin'
 export const tfjs = (threads: number): Command[] =>
   ['node', 'wasm', 'cpu'].map((backend) => node(`tfjs-${backend}`, 'tfjs.ts', [backend], threads))
 
+const torch = (name: string, args: readonly string[], threads: number): Command => ({
+  name,
+  command: python,
+  args: ['-W', 'ignore', file('pytorch.py'), ...args, String(threads)],
+  env: environment(threads)
+})
+
 /** PyTorch; 'channels_last' has images as needletail has them. */
 export const pytorch = (threads: number, formats: readonly ('NCHW' | 'channels_last')[]): Command[] =>
-  formats.map((format) => ({
-    name: `PyTorch ${format}`,
-    command: python,
-    args: ['-W', 'ignore', file('pytorch.py'), format, String(threads)],
-    env: environment(threads)
-  }))
+  formats.map((format) => torch(`PyTorch ${format}`, [format, 'cpu', 'eager'], threads))
+
+/**
+ * PyTorch on a GPU, channels_last: eager, compiled by Inductor with CUDA graphs (which needs a C compiler), and with the whole step captured
+ * in one CUDA graph by hand.
+ */
+export const pytorchOn = (device: string, threads: number): Command[] =>
+  (['eager', 'compile', 'graph'] as const).map((how) =>
+    torch(
+      `PyTorch ${{ eager: 'eager', compile: 'torch.compile', graph: 'CUDA graph' }[how]}`,
+      ['channels_last', device, how],
+      threads
+    )
+  )
 
 export const onnxruntime = (threads: number): Command => node('onnxruntime-node', 'onnxruntime.ts', [], threads)
 

@@ -1,8 +1,8 @@
 // needletail as a user gets it: the compiled package, imported by its name.
-import { channels, classes, parameterCount, pictures, side } from '../network.js'
+import { channels, classes, parameterCount, resnet50Parameters, side } from '../network.js'
 import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
 import { stallsDuring } from '../harness/stalls.js'
-import type { Task } from '../harness/protocol.js'
+import type { NetworkTask, Task } from '../harness/protocol.js'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -13,9 +13,10 @@ import type { Tensor } from '../../lib/index.js'
 
 const name: string = 'needletail' // not resolved by the type check, which needs no dist/
 const nt = (await import(name)) as typeof Needletail
+const [device, threads] = [process.argv[2]!, Number(process.argv[3])]
 const version = (createRequire(import.meta.url)('needletail/package.json') as { version: string }).version
 
-function network() {
+function bird() {
   const { Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } = nt.nn
   return new Sequential(
     new Conv2d(32, 3, { padding: 'same', activation: 'relu' }),
@@ -30,6 +31,17 @@ function network() {
   )
 }
 
+/** The network of a task and its optimizer, what it takes, and how many parameters it has. */
+function network({ network = 'bird' }: NetworkTask) {
+  if (network === 'bird') {
+    const optimizer = new nt.optim.Adam({ learningRate: 0.001 })
+    return { net: bird(), optimizer, size: [side, side, channels], classes, parameters: parameterCount }
+  }
+  const net = nt.models.resnet50({ classes: 1000 })
+  const optimizer = new nt.optim.SGD({ learningRate: 0.1, momentum: 0.9 })
+  return { net, optimizer, size: [224, 224, 3], classes: 1000, parameters: resnet50Parameters }
+}
+
 /** Pictures of random pixels, of two classes. */
 function birds(count: number) {
   const pixels = new Uint8Array(count * side * side * channels)
@@ -39,32 +51,58 @@ function birds(count: number) {
   return nt.ImageDataset.from({ pixels, shape: [side, side, channels], labels, classes: ['other', 'bird'] })
 }
 
+/** What a device has of its own to tell. */
+const onDevice = () => (device === 'cpu' ? {} : { peak: () => nt.memory().peakBytes })
+
 async function prepare(task: Task): Promise<Prepared> {
-  nt.setThreads(Number(process.argv[2]))
+  nt.device(device)
+  nt.setThreads(threads)
   switch (task.kind) {
     case 'train': {
-      const { images, labels } = pictures(task.batch)
-      const x = nt.tensor(images, [task.batch, side, side, channels])
-      const y = nt.tensor(labels)
-      const net = network()
-      const optimizer = new nt.optim.Adam({ learningRate: 0.001 })
-      const compiled = nt.compile((x: Tensor, y: Tensor<'int32'>) => {
-        const loss = nt.crossEntropy(net.forward(x), y)
-        optimizer.minimize(loss, net)
-        return loss
-      })
-      const step = (): number => compiled(x, y).itemSync()
-      await warmUp(step)
-      if (net.parameterCount !== parameterCount) throw new Error(`${net.parameterCount} parameters`)
-      return { version, note: 'compiled', run: (n) => timeEach(n, step) }
+      const { net, optimizer, size, classes, parameters } = network(task)
+      const { batch, precision: compute = 'float32', count = 1 } = task
+      const x = nt.random.uniform([batch, ...size], { seed: 1 })
+      const y = nt.random.integers([batch], 0, classes, { seed: 2 })
+      const compiled = nt.compile(
+        (x: Tensor, y: Tensor<'int32'>) => {
+          const loss = nt.crossEntropy(net.forward(x), y)
+          optimizer.minimize(loss, net)
+          return loss
+        },
+        { compute }
+      )
+      const steps = (): number => {
+        for (let i = 1; i < count; i++) compiled(x, y).dispose()
+        return compiled(x, y).itemSync()
+      }
+      await warmUp(steps)
+      if (net.parameterCount !== parameters) throw new Error(`${net.parameterCount} parameters`)
+      return {
+        version,
+        note: 'compiled',
+        ...onDevice(),
+        run: async (n) => (await timeEach(n, steps)).map((time) => time / count)
+      }
     }
     case 'infer': {
-      const x = nt.tensor(pictures(task.batch).images, [task.batch, side, side, channels])
-      const net = network().eval()
-      const compiled = nt.compile((x: Tensor) => nt.noGrad(() => nt.softmax(net.forward(x))))
-      const step = (): Float32Array => compiled(x).dataSync()
-      await warmUp(step)
-      return { version, note: 'compiled', run: (n) => timeEach(n, step) }
+      const { net, size } = network(task)
+      const { batch, precision: compute = 'float32', count = 1 } = task
+      const x = nt.random.uniform([batch, ...size], { seed: 1 })
+      net.eval()
+      const compiled = nt.compile((x: Tensor) => nt.noGrad(() => nt.softmax(net.forward(x)).astype('float32')), {
+        compute
+      })
+      const steps = (): Float32Array => {
+        for (let i = 1; i < count; i++) compiled(x).dispose()
+        return compiled(x).dataSync()
+      }
+      await warmUp(steps)
+      return {
+        version,
+        note: 'compiled',
+        ...onDevice(),
+        run: async (n) => (await timeEach(n, steps)).map((time) => time / count)
+      }
     }
     case 'stalls': {
       // One training that is under way: it stands still between the turns. An epoch takes about four seconds; at its end the
@@ -73,7 +111,7 @@ async function prepare(task: Task): Promise<Prepared> {
       const stop = new AbortController()
       let [goOn, epoch] = [(): void => {}, 0]
       let gate: Promise<void> | undefined
-      const training = nt.fit(network(), birds(100 * task.batch), {
+      const training = nt.fit(bird(), birds(100 * task.batch), {
         validation: birds(20 * task.batch),
         normalize: true,
         augment: { flip: 'horizontal', rotate: 25, blur: 3 },

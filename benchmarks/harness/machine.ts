@@ -10,6 +10,8 @@ export interface Machine {
   memoryGB: number
   platform: string
   node: string
+  /** The GPU, and the versions of its driver and libraries. */
+  gpu?: Readonly<Record<string, unknown>>
 }
 
 export const cores = (): number => availableParallelism()

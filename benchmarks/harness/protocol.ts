@@ -7,12 +7,26 @@
 //
 // Lines that do not begin with "bench " are other output of the contender's libraries. It ends when its input does.
 
-/** What is measured. Networks are the bird network (network.ts), data lies ready in the contender's own form. */
+/** What a network computes in; 'tf32': products of float32 on tensor cores. */
+export type Precision = 'float32' | 'tf32' | 'bfloat16'
+
+/** A network on a device. */
+export interface NetworkTask {
+  batch: number
+  /** The bird network (network.ts) unless given. */
+  network?: 'bird' | 'resnet50'
+  /** 'float32' unless given. */
+  precision?: Precision
+  /** How often in a row, with one read at the end: the mean is what is measured. Once unless given. */
+  count?: number
+}
+
+/** What is measured. Data lies ready on the device, in the contender's own form. */
 export type Task =
-  /** One step of training: forward, backward, Adam, the loss read. */
-  | { kind: 'train'; batch: number }
+  /** A step of training: forward, backward, Adam (ResNet-50: SGD with momentum), the loss read. */
+  | ({ kind: 'train' } & NetworkTask)
   /** Class probabilities of one batch, read. */
-  | { kind: 'infer'; batch: number }
+  | ({ kind: 'infer' } & NetworkTask)
   /** How late timers are while a training by fit is under way, for as many seconds as measurements are asked for. */
   | { kind: 'stalls'; batch: number }
   /** An addition of two one-element tensors: the mean over `count` of them, the results dropped and freed. */
@@ -31,6 +45,6 @@ export interface Turn {
   times: number[]
   /** Milliseconds of processor time (user and system, all threads) of the whole turn, where the contender knows. */
   cpu?: number
-  /** The most memory (resident set) the process has had, in bytes, where the contender knows. */
+  /** The most memory (resident set; on a GPU its own) the process has had, in bytes, where the contender knows. */
   peak?: number
 }

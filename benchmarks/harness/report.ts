@@ -83,10 +83,18 @@ function caseTable(result: CaseResult): string {
 }
 
 export function markdown(result: Result): string {
-  const { cpu, cores, instructions, memoryGB, platform, node } = result.machine
+  const { cpu, cores, instructions, memoryGB, platform, node, gpu } = result.machine
+  const { name, ...versions } = gpu ?? {}
   return [
     `## ${result.title}`,
     '',
+    ...(gpu
+      ? [
+          `${name as string} (${Object.entries(versions)
+            .map(([what, is]) => `${what} ${is as string}`)
+            .join(', ')}).`
+        ]
+      : []),
     `${cpu}, ${cores} cores (${[platform, ...instructions].join(', ')}), ${memoryGB} GB, Node.js ${node}, ` +
       `${result.threads} threads each, ${result.date}.`,
     '',

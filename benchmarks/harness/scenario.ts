@@ -1,7 +1,7 @@
 // A scenario: cases that are measured one after the other, each by contenders that take turns.
 import { alternate, type Alternation } from './alternate.js'
 import { start, wholeProcess, type Command, type Contestant } from './contestant.js'
-import { machine } from './machine.js'
+import { machine, type Machine } from './machine.js'
 import type { Task } from './protocol.js'
 import type { CaseResult, Result } from './report.js'
 
@@ -34,6 +34,8 @@ export interface RunOptions {
   rounds?: number | undefined
   /** Seconds that a contender may take to prepare, and for a turn. */
   limit?: number
+  /** What it is measured on, beside the processor. */
+  gpu?: Machine['gpu']
   progress?: (text: string) => void
 }
 
@@ -45,7 +47,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     cases.push(await runCase(c, options, progress))
   }
   const date = new Date().toISOString().slice(0, 10)
-  return { scenario: scenario.name, title: scenario.title, date, threads, machine: machine(), cases }
+  const on = { ...machine(), ...(options.gpu && { gpu: options.gpu }) }
+  return { scenario: scenario.name, title: scenario.title, date, threads, machine: on, cases }
 }
 
 async function runCase(
@@ -68,7 +71,7 @@ async function runCase(
       }
     }
     progress(`  ${rounds} rounds`)
-    const operations = c.task && 'count' in c.task ? c.task.count : 1
+    const operations = (c.task && 'count' in c.task && c.task.count) || 1
     const result = await alternate(contestants, { ...c, rounds, operations })
     const { title, unit, comparison, reference, perTurn, quantile } = c
     const how = { comparison, reference, rounds, perTurn, ...(quantile === undefined ? {} : { quantile }) }

@@ -7,6 +7,8 @@ export interface Prepared extends Ready {
   run: (n: number) => number[] | Promise<number[]>
   /** Ends what still runs, once nothing more is asked for. */
   close?: () => Promise<void>
+  /** The most memory that the device has had in use, where that is not the processor. */
+  peak?: () => number
   /** The work is done by another process: this one's processor time and memory say nothing. */
   elsewhere?: boolean
 }
@@ -60,7 +62,8 @@ export async function serve(prepare: (task: Task) => Prepared | Promise<Prepared
         const before = process.cpuUsage()
         const times = await prepared!.run(n)
         const { user, system } = process.cpuUsage(before)
-        const own = { cpu: (user + system) / 1000, peak: process.resourceUsage().maxRSS * 1024 }
+        const peak = prepared!.peak?.() ?? process.resourceUsage().maxRSS * 1024
+        const own = { cpu: (user + system) / 1000, peak }
         answer(prepared!.elsewhere ? { times } : { times, ...own })
       }
     } catch (error) {

@@ -1,0 +1,98 @@
+// Whole networks on a device, in every precision, beside the CPU's float32: outputs, gradients, and a few steps of training.
+import assert from 'node:assert/strict'
+import * as nt from '../../lib/index.js'
+import { models, nn, optim, type Compute, type Tensor } from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
+import { computeAsAsked } from '../support/precision.js'
+
+/**
+ * How far a network may be from float32 on the CPU, in parts of the largest value: outputs; gradients, which the rounding of all layers goes
+ * into; and losses of the steps after the first. TF32 has 10 bits behind the point as float16 has, bfloat16 has 7.
+ */
+const tolerances: Record<Compute, { outputs: number; gradients: number; losses: number }> = {
+  float32: { outputs: 2e-5, gradients: 1e-4, losses: 1e-3 },
+  tf32: { outputs: 5e-3, gradients: 2e-2, losses: 2e-2 },
+  float16: { outputs: 5e-3, gradients: 2e-2, losses: 2e-2 },
+  bfloat16: { outputs: 3e-2, gradients: 1e-1, losses: 5e-2 }
+}
+
+const bird = () =>
+  new nn.Sequential(
+    new nn.Conv2d(32, 3, { padding: 'same', activation: 'relu' }),
+    new nn.MaxPool2d(2),
+    new nn.Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
+    new nn.Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
+    new nn.MaxPool2d(2),
+    new nn.Flatten(),
+    new nn.Linear(512, { activation: 'relu' }),
+    new nn.Linear(2)
+  )
+
+/** The network, and what it takes a batch of. */
+const networks: Record<string, [() => nn.Module, number[]]> = {
+  'the bird network': [bird, [4, 32, 32, 3]],
+  LeNet: [() => models.lenet(), [8, 28, 28, 1]],
+  'a residual network': [() => models.resnet({ blocks: [1, 1], width: 16, classes: 10, stem: 'small' }), [4, 16, 16, 3]]
+}
+const STEPS = 4
+
+async function run(make: () => nn.Module, [count, ...size]: number[], device: string, compute: Compute) {
+  // The same weights and pictures everywhere: drawn on the CPU.
+  nt.random.seed(11)
+  const network = nt.withDevice('cpu', () => make().build([1, ...size])).to(device)
+  const x = nt.random.normal([count!, ...size], { seed: 1, device })
+  const y = nt.random.integers([count!], 0, 2, { seed: 2, device })
+  const first = nt.withCompute(compute, () => {
+    const outputs = network.forward(x) as Tensor
+    const parameters = network.parameters()
+    return { outputs, gradients: nt.backward(nt.crossEntropy(outputs, y), parameters) }
+  })
+  const optimizer = new optim.SGD({ learningRate: 0.02, momentum: 0.9 })
+  const step = nt.compile(
+    (x: Tensor, y: Tensor<'int32'>) => {
+      const loss = nt.crossEntropy(network.forward(x) as Tensor, y)
+      optimizer.minimize(loss, network)
+      return loss
+    },
+    { compute }
+  )
+  const losses: number[] = []
+  for (let i = 0; i < STEPS; i++) losses.push(await step(x, y).item())
+  return {
+    outputs: await first.outputs.astype('float32').data(),
+    gradients: await Promise.all(first.gradients.map((gradient) => gradient.data() as Promise<Float32Array>)),
+    losses
+  }
+}
+
+/** The distance of two lists, in parts of the largest of the second. */
+function distance(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  const [a, b] = [Array.from(got), Array.from(want)]
+  assert.equal(a.length, b.length)
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest
+}
+
+onEachDevice('networks', (device) => {
+  computeAsAsked()
+  for (const [name, [make, size]] of Object.entries(networks)) {
+    for (const [compute, allowed] of Object.entries(tolerances) as [Compute, (typeof tolerances)[Compute]][]) {
+      it(`${name} in ${compute} is near the CPU's float32`, async () => {
+        const want = await run(make, size, 'cpu', 'float32')
+        const got = await run(make, size, device, compute)
+        const far = {
+          outputs: distance(got.outputs, want.outputs),
+          // Some gradients are 0 but for rounding: all are in proportion to the largest of the network.
+          gradients: distance(
+            got.gradients.flatMap((one) => [...one]),
+            want.gradients.flatMap((one) => [...one])
+          ),
+          losses: distance(got.losses, want.losses)
+        }
+        for (const what of ['outputs', 'gradients', 'losses'] as const) {
+          assert.ok(far[what] <= allowed[what], `${what}: ${far[what]} of the largest, ${allowed[what]} allowed`)
+        }
+      })
+    }
+  }
+})
