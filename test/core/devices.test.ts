@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { run } from '../support/child.js'
-import { needsOtherDevice, otherDevice as other } from '../support/devices.js'
+import { needsOtherDevice, otherDevice as other, packed } from '../support/devices.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const { nn, optim } = nt
@@ -31,7 +31,8 @@ describe('devices', () => {
       assert.throws(() => nt.withDevice(other, 1 as never), /^Error: withDevice: expected a function, got 1/)
     })
 
-    it('belongs to the thread', async () => {
+    it('belongs to the thread', async function () {
+      if (packed) this.skip()
       const { output, errors } = await run(
         `nt.device(${JSON.stringify(other)})
         console.log(await message(start()), nt.device())`,

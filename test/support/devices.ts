@@ -1,6 +1,9 @@
 // Suites that run on every device.
 import * as nt from '../../lib/index.js'
 
+/** Whether this is what scripts/pack-gpu has compiled: nothing there runs TypeScript. */
+export const packed = import.meta.url.endsWith('.js')
+
 const named = process.env['NEEDLETAIL_TEST_DEVICE']
 
 /**
@@ -19,9 +22,9 @@ export function needsOtherDevice(): void {
   })
 }
 
-/** A `describe` for each device, with it as the default device. */
+/** A `describe` for each device, with it as the default device; where another was named, for that alone. */
 export function onEachDevice(title: string, suite: (this: Mocha.Suite, device: string) => void): void {
-  for (const device of ['cpu', otherDevice]) {
+  for (const device of named === undefined ? ['cpu', otherDevice] : [named]) {
     describe(`${title} on ${device}`, function () {
       if (device !== 'cpu') needsOtherDevice()
       before(() => void nt.device(device))

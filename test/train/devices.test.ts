@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as nt from '../../lib/index.js'
 import { needletail } from '../support/command.js'
-import { needsOtherDevice, otherDevice as other } from '../support/devices.js'
+import { needsOtherDevice, otherDevice as other, packed } from '../support/devices.js'
 import { writeSmallCifar } from '../support/small-cifar.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { base, network, squares } from './support.js'
@@ -134,7 +134,8 @@ describe('training on a device', function () {
     assert.throws(() => new nt.DataLoader(train, { device: 1 as never }), /^Error: DataLoader: expected the name/)
   })
 
-  it('on the command line', async () => {
+  it('on the command line', async function () {
+    if (packed) this.skip()
     writeSmallCifar(path('cache'), { train: 100, test: 20 })
     const call = (...args: string[]) =>
       needletail([...args, '--device', other], { cwd: path(''), env: { NEEDLETAIL_CACHE: path('cache') } })
