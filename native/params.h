@@ -181,7 +181,7 @@ struct Pool {
 // train: in: x, scale, offset, running mean, running variance, (residual); out: y, mean, inverse deviation, and the two
 // running statistics in place (momentum: the share of the new one; the variance is the unbiased one).
 // use: in: the same; out: y.
-// The residual, of x's shape and dtype, is added to y; then comes the ReLU, if any.
+// The residual, of x's shape and dtype, is added to y, rounded to that dtype; then comes the ReLU, if any.
 // batchNormGradient: in: gradient, x, scale, mean, inverse deviation, (y, if there was a ReLU); out: dx, dscale,
 // doffset, (the gradient of the residual: the gradient that came through the ReLU).
 struct BatchNorm {

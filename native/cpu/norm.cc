@@ -139,6 +139,8 @@ struct BatchNormRun final : Prepared {
       float* y = target(dtype, out[0], at, space.chunk(thread, 1));
       normalise(n, channels, floats(dtype, x, at, count, space.chunk(thread, 0)), mean, factor, offset, y);
       if (p.residual) {
+        finish(dtype, out[0], at, count, y);  // rounded as where the addition is a call of its own
+        floats(dtype, out[0], at, count, y);
         const float* residual = floats(dtype, buffers[5], at, count, space.chunk(thread, 2));
         for (int64_t i = 0; i < count; i++) y[i] += residual[i];
       }

@@ -69,6 +69,13 @@ NT_INLINE void storeFloats(void* data, DType dtype, int64_t i, const float (&fro
   put(Type<float>());
 }
 
+// A float as the dtype holds it.
+NT_INLINE float rounded(float value, DType dtype) {
+  if (dtype == DType::bfloat16) return BFloat16(value);
+  if (dtype == DType::float16) return Float16(value);
+  return value;
+}
+
 // Calls f with Type<T>, T what numbers of the dtype are computed in.
 template <class F>
 decltype(auto) dispatchCompute(DType dtype, F&& f) {

@@ -112,7 +112,8 @@ struct NormaliseBody {
     if (residual) loadFloats(residual, dtype, i * V, r);
     NT_UNROLL
     for (int e = 0; e < V; e++) {
-      v[e] = (v[e] - m[e]) * f[e] + o[e] + r[e];
+      v[e] = (v[e] - m[e]) * f[e] + o[e];
+      if (residual) v[e] = rounded(v[e], dtype) + r[e];  // as where the addition is a call of its own
       if (relu && v[e] < 0) v[e] = 0;  // a NaN comes through
     }
     storeFloats(y, dtype, i * V, v);

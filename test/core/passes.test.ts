@@ -155,6 +155,15 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['2 batch norms fused'] }
   },
   {
+    name: 'also of half precision, rounded as it was',
+    make: () =>
+      normed((x, [a]) => {
+        const half = x.astype('bfloat16') as nt.Tensor<any>
+        return a!.forward(half.mul(3)).add(half).relu().astype('float32')
+      }),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
     name: 'on whichever side it stands',
     make: () => normed((x, [a]) => x.add(a!.forward(x.mul(3))).relu()),
     changes: { '': ['2 batch norms fused'] }

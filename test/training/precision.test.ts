@@ -199,7 +199,9 @@ function trained(compute: Compute, compiled: boolean, optimizer: optim.Optimizer
   return { curve, network }
 }
 
-onEachDevice('precision', () => {
+onEachDevice('precision', (device) => {
+  // A GPU adds up in another order, and really computes in TF32.
+  const isGpu = device.startsWith('cuda')
   computeAsAsked()
   before(() => {
     weights = nt.ones([4, 3, 3, 3])
@@ -264,7 +266,10 @@ onEachDevice('precision', () => {
       const all = [y!, ...got].map((tensor) => tensor.dataSync() as Float32Array)
       for (const [i, text] of [result, ...gradients].entries()) {
         const off = distance(all[i]!, floats(text))
-        assert.ok(off <= ONE_ROUNDING, `${i === 0 ? 'the result' : `gradient ${i - 1}`} is ${off} off`)
+        assert.ok(
+          off <= (isGpu ? 2 : 1) * ONE_ROUNDING,
+          `${i === 0 ? 'the result' : `gradient ${i - 1}`} is ${off} off`
+        )
       }
       for (const gradient of got) assert.equal(gradient.dtype, 'float32')
 
@@ -323,7 +328,7 @@ onEachDevice('precision', () => {
   })
 
   // The loss falls from 0.75 to 0.004. The bounds are a few roundings of a step, carried along.
-  const bounds = { tf32: 0, bfloat16: 0.02, float16: 0.002 }
+  const bounds = { tf32: isGpu ? 0.01 : 0, bfloat16: 0.02, float16: isGpu ? 0.01 : 0.002 }
   for (const [compute, allowed] of Object.entries(bounds) as [Exclude<Compute, 'float32'>, number][]) {
     it(`${compute}: a training follows that of float32 within ${allowed}, compiled as eager`, () => {
       const make = () => new optim.Adam({ learningRate: 0.01, clipNorm: 1 })
