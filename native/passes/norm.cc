@@ -9,17 +9,6 @@ namespace needletail {
 
 namespace {
 
-// Whether the step is that row of elementwise.def over whole tensors, none of them broadcast or a number.
-bool isRow(const Step& step, Row row, int immediates = 0) {
-  if (step.call.kernel != Kernel::elementwise) return false;
-  const auto params = read<Elementwise>(step.call.params);
-  if (params.row != static_cast<int>(row) || params.immediates != immediates) return false;
-  for (const Spec& spec : step.call.in) {
-    if (!(spec == step.call.out[0])) return false;
-  }
-  return true;
-}
-
 // The step that makes the value that step `at` alone reads as its input `k`, if it is a batch norm without more; else
 // -1.
 int normOf(const Program& program, const Uses& uses, int at, int k) {

@@ -1,5 +1,7 @@
 #include "passes/passes.h"
 
+#include "params.h"
+
 namespace needletail {
 
 namespace {
@@ -8,6 +10,7 @@ constexpr Pass kPasses[] = {
     {"made in place", makeInPlace},
     {"activation gradients fused", fuseActivationGradients},
     {"batch norms fused", fuseNorms},
+    {"epilogues fused", fuseEpilogues},
     {"casts shared", shareCasts},
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},
@@ -40,6 +43,16 @@ bool Uses::isWrittenBetween(int buffer, int first, int last) const {
     if (writer > first && writer < last) return true;
   }
   return false;
+}
+
+bool isRow(const Step& step, Row row, int immediates) {
+  if (step.call.kernel != Kernel::elementwise) return false;
+  const auto params = read<Elementwise>(step.call.params);
+  if (params.row != static_cast<int>(row) || params.immediates != immediates) return false;
+  for (const Spec& spec : step.call.in) {
+    if (!(spec == step.call.out[0])) return false;
+  }
+  return true;
 }
 
 void runPasses(Program& program) {

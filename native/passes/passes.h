@@ -1,6 +1,7 @@
 // What is done to a Program between recording and planning its memory: each pass is one file, and leaves the program's
 // results as they were.
 #pragma once
+#include "ops/elementwise_rows.h"
 #include "passes/uses.h"
 #include "program.h"
 
@@ -21,6 +22,8 @@ int fuseActivationGradients(Program& program);
 // norm.cc: a ReLU, and the addition before it, go into the batch norm that they follow; their gradient into its
 // gradient.
 int fuseNorms(Program& program);
+// epilogue.cc: a ReLU or GELU, and the addition before it, go into the convolution or matmul that they follow.
+int fuseEpilogues(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a
 // cast; what is there when the program begins, as weights are, is cast by one call.
 int shareCasts(Program& program);
@@ -28,6 +31,10 @@ int readUncastGradients(Program& program);
 int gatherCasts(Program& program);
 // dead.cc: what nobody reads isn't computed.
 int dropDead(Program& program);
+
+// Whether the step is that row of elementwise.def over whole tensors, none of them broadcast, and the operands whose
+// bits are in `immediates` numbers.
+bool isRow(const Step& step, Row row, int immediates = 0);
 
 // All, in order; what they did is kept in the program for its text.
 void runPasses(Program& program);

@@ -197,6 +197,48 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 batch norms fused'] } // the gradient of the first
   },
   {
+    name: 'what follows a convolution or a matrix product goes into it: additions and activations',
+    make: () => {
+      const [w, wide, m] = [
+        weights(),
+        nt.random.uniform([4, 1, 1, 8], { seed: 5 }),
+        nt.random.uniform([4, 4], { seed: 6 })
+      ]
+      return (x) =>
+        nt.noGrad(() => {
+          const y = nt
+            .conv2d(nt.conv2d(x, w, { padding: 'same' }).gelu(), wide)
+            .add(x)
+            .relu()
+          return x.add(nt.matmul(y, m)).gelu()
+        })
+    },
+    changes: { '': ['5 epilogues fused', '3 steps'] }
+  },
+  {
+    name: 'also while gradients are recorded, where they do not ask for what is left out',
+    make: () => (x) => {
+      const m = nt.requireGradient(nt.random.uniform([4, 4], { seed: 6 }))
+      const y = nt.matmul(x, m).add(x).relu().add(nt.matmul(x, m).gelu())
+      return nt.backward(y.sum(), [m]) as nt.Tensor[]
+    },
+    changes: { '': ['2 epilogues fused'] }
+  },
+  {
+    name: 'but not where the sum broadcasts, or others read it, or an input has changed',
+    make: () => {
+      const m = nt.random.uniform([4, 4], { seed: 6 })
+      return (x) =>
+        nt.noGrad(() => {
+          const [a, b, c] = [nt.matmul(x, m), nt.matmul(x.mul(2), m), nt.matmul(x.mul(3), m)]
+          nt.assign(m, m.mul(0.5))
+          return [a.add(nt.ones([4])), b.add(1).add(b.relu()), c.relu()]
+        })
+    },
+    changes: { '': [] },
+    not: /epilogues/
+  },
+  {
     name: 'in mixed precision a weight that is used twice is cast once',
     make: () => usedTwice(false),
     changes: { '': ['1 casts shared'] }
