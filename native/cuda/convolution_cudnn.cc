@@ -36,15 +36,19 @@ void draw(const Call& call, const Convolution& c, CallGraph& graph) {
     default:  // a: x, b: weights
       result = graph.conv_fprop(a, b, attributesOf<fe::graph::Conv_fprop_attributes>(c));
   }
-  int next = 2;
-  const int out = static_cast<int>(call.in.size());
+  const Epilogue& epilogue = c.epilogue;
+  const int out = epilogue.outputAt();
   graph.shapeAs(result, out);
-  if (c.epilogue.bias) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(next++));
-  if (c.epilogue.residual) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(next++));
-  if (c.epilogue.activation == Activation::relu) result = graph.pointwise(PointwiseMode_t::RELU_FWD, result);
-  if (c.epilogue.activation == Activation::gelu) result = graph.pointwise(PointwiseMode_t::GELU_FWD, result);
-  if (c.epilogue.activation == Activation::reluGradient)
-    result = graph.pointwise(PointwiseMode_t::RELU_BWD, result, graph.input(next++));
+  // The residual before the bias: the order of cuDNN's ready-made fusion.
+  if (epilogue.residual) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(2 + epilogue.bias));
+  if (epilogue.bias) result = graph.pointwise(PointwiseMode_t::ADD, result, graph.input(2));
+  switch (epilogue.activation) {
+    case Activation::none: break;
+    case Activation::relu: result = graph.pointwise(PointwiseMode_t::RELU_FWD, result); break;
+    case Activation::gelu: result = graph.pointwise(PointwiseMode_t::GELU_FWD, result); break;
+    case Activation::reluGradient:  // times the derivative at the values
+      result = graph.pointwise(PointwiseMode_t::RELU_BWD, result, graph.input(out - 1));
+  }
   graph.output(result, out);
 }
 
@@ -126,9 +130,13 @@ std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
 
 std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) {
   const auto c = read<Convolution>(call.params);
+  const bool follows = call.in.size() > 2 || c.epilogue.activation != Activation::none;
   if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);
+  // What follows a data gradient of a stride is fused by engines that take many seconds to compile.
+  const bool strided = c.stride[0] > 1 || c.stride[1] > 1;
+  if (follows && strided && call.kernel == Kernel::convolutionData) return prepareInParts(call, c);
   if (auto prepared = prepareGraph(call, c)) return prepared;
-  return call.in.size() > 2 || c.epilogue.activation != Activation::none ? prepareInParts(call, c) : nullptr;
+  return follows ? prepareInParts(call, c) : nullptr;
 }
 
 }  // namespace needletail::cuda
