@@ -132,6 +132,21 @@ export function setThreads(count: number): void {
 }
 
 /**
+ * How the calls of this process's GPUs are computed where a library has a choice: from call to plan (an engine of cuDNN with its knobs). Runs
+ * keep it in plans.json. Plans are kept on disk, too, in the folder `plans` of the cache, and are the same as long as GPU and versions are.
+ */
+export const plans = (): Record<string, string> => JSON.parse(native.cudaPlans()) as Record<string, string>
+
+/**
+ * Whether cuDNN's ways to compute a convolution are tried on the GPU and the fastest is taken, for what is computed from then on for the
+ * first time, rather than the one that cuDNN thinks fastest. It takes seconds at the start, once. NEEDLETAIL_CUDNN_MEASURE=1 in the
+ * environment does the same.
+ */
+export function measurePlans(on = true): void {
+  native.measureCudaPlans(on)
+}
+
+/**
  * Waits until all work of a device, the default device unless named, has been done, without blocking the event loop; rejects with the
  * first failure that nobody has seen.
  */

@@ -11,7 +11,9 @@ export type { Compiled, CompileOptions, Program } from './compile.js'
 export {
   device,
   devices,
+  measurePlans,
   memory,
+  plans,
   resetPeakMemory,
   setMemoryLimit,
   setThreads,

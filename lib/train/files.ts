@@ -7,6 +7,7 @@ export const FILES = {
   environment: 'environment.json',
   metrics: 'metrics.csv',
   confusion: 'confusion.json',
+  plans: 'plans.json',
   last: join('checkpoints', 'last.safetensors'),
   best: join('checkpoints', 'best.safetensors')
 } as const

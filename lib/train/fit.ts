@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { ImageDataset } from '../data/dataset.js'
 import { exists } from '../data/cache.js'
+import { plans } from '../device.js'
 import { expected } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import type { EpochFigures } from './callbacks.js'
@@ -186,8 +187,11 @@ class Training {
     throw expected('fit', 'to train to the end', 'an interruption', `To go on: ${how}`) // where others handle the signal
   }
 
-  #save(): Promise<void> {
-    return this.#session.save(join(this.#folder, FILES.last), this.#position)
+  async #save(): Promise<void> {
+    await this.#session.save(join(this.#folder, FILES.last), this.#position)
+    if (this.#plan.device === 'cpu') return
+    const chosen = plans()
+    if (Object.keys(chosen).length > 0) await writeJson(join(this.#folder, FILES.plans), chosen)
   }
 
   async #draw(start: number, first: number): Promise<void> {

@@ -3,6 +3,7 @@
 #include "cuda/convolution.h"
 #include "cuda/cudnn.h"
 #include "cuda/kernels.h"
+#include "cuda/plans.h"
 #include "geometry.h"
 #include "ops/elementwise_rows.h"
 
@@ -130,13 +131,18 @@ std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
 
 std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) {
   const auto c = read<Convolution>(call.params);
+  const bool weights = call.kernel == Kernel::convolutionWeights;
   const bool follows = call.in.size() > 2 || c.epilogue.activation != Activation::none;
-  if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);
   // What follows a data gradient of a stride is fused by engines that take many seconds to compile.
-  const bool strided = c.stride[0] > 1 || c.stride[1] > 1;
-  if (follows && strided && call.kernel == Kernel::convolutionData) return prepareInParts(call, c);
-  if (auto prepared = prepareGraph(call, c)) return prepared;
-  return follows ? prepareInParts(call, c) : nullptr;
+  const bool slow = follows && call.kernel == Kernel::convolutionData && (c.stride[0] > 1 || c.stride[1] > 1);
+  if (!slow && !(weights && c.epilogue.bias)) {
+    if (auto prepared = prepareGraph(call, c)) return prepared;
+  }
+  std::unique_ptr<Prepared> parts;
+  if (weights && c.epilogue.bias) parts = prepareWithBias(call, c);
+  if (follows) parts = prepareInParts(call, c);
+  notePlan(call, parts ? "parts" : "own kernels");
+  return parts;
 }
 
 }  // namespace needletail::cuda

@@ -1,7 +1,9 @@
 #include "cuda/cudnn.h"
 
 #include <algorithm>
-#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -66,6 +68,9 @@ struct Session {
     // Beyond it an engine's gain does not repay the memory that it takes from tensors.
     workspaceLimit = static_cast<int64_t>(memory().total / 8);
     if (const std::string* description = described()) {
+      const char* kMemory = "\"totalGlobalMem\":";
+      if (const size_t at = description->find(kMemory); at != std::string::npos)
+        workspaceLimit = std::atoll(description->c_str() + at + std::strlen(kMemory)) / 8;
       properties = std::make_shared<fe::DeviceProperties>();
       const fe::error_t error = properties->deserialize({description->begin(), description->end()});
       if (error.is_bad()) throw Error("cuDNN: expected a description of a GPU, got " + *description);
@@ -135,7 +140,7 @@ struct PlanRun final : Prepared {
   Pack pack;
   PlanRun(Session& session, Plan made, std::vector<int64_t> buffers)
       : session(session), plan(std::move(made)), pack(std::move(buffers)) {
-    workspace = static_cast<size_t>(plan->getWorkspaceSize());
+    if (plan) workspace = static_cast<size_t>(plan->getWorkspaceSize());
   }
   void run(Stream& stream, void* const* buffers) override {
     if (described()) return;
@@ -145,36 +150,37 @@ struct PlanRun final : Prepared {
   }
 };
 
-// Memory of a call's own, for trying its plans.
+// What trying a call's plans takes: memory of its own, and a clock.
 class Trial {
  public:
   Trial(const Call& call, size_t workspace) {
     for (const Spec& spec : call.in) add(spec.bytes());
     for (const Spec& spec : call.out) add(spec.bytes());
     add(workspace);
+    cuda::check(cudaEventCreate(&begin_), "a clock");
+    cuda::check(cudaEventCreate(&end_), "a clock");
+    cuda::check(cudaDeviceSynchronize(), "the work");  // what else runs would be measured too
   }
   ~Trial() {
     for (auto [memory, bytes] : parts_) release(memory, bytes);
+    cudaEventDestroy(begin_), cudaEventDestroy(end_);
   }
   Trial(const Trial&) = delete;
-  bool whole() const { return whole_; }
+  bool hasMemory() const { return whole_; }
 
-  // Milliseconds of one run.
+  // Milliseconds that one run takes.
   float time(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
-    constexpr int kRuns = 10;
+    constexpr int kWarming = 2, kRuns = 10;
     Pack pack(buffers);
-    cudaEvent_t begin, end;
-    cuda::check(cudaEventCreate(&begin), "event");
-    cuda::check(cudaEventCreate(&end), "event");
-    for (int i = -2; i < kRuns; i++) {  // the first two warm it up
-      if (i == 0) cuda::check(cudaEventRecord(begin, session.own), "event");
+    session.onto(session.own);
+    for (int i = 0; i < kWarming + kRuns; i++) {
+      if (i == kWarming) cuda::check(cudaEventRecord(begin_, session.own), "a clock");
       pack.execute(session, plan, addresses_.data(), addresses_.back());
     }
-    cuda::check(cudaEventRecord(end, session.own), "event");
-    cuda::check(cudaEventSynchronize(end), "a plan under trial");
+    cuda::check(cudaEventRecord(end_, session.own), "a clock");
+    cuda::check(cudaEventSynchronize(end_), "a plan under trial");
     float milliseconds = 0;
-    cuda::check(cudaEventElapsedTime(&milliseconds, begin, end), "event");
-    cudaEventDestroy(begin), cudaEventDestroy(end);
+    cuda::check(cudaEventElapsedTime(&milliseconds, begin_, end_), "a clock");
     return milliseconds / kRuns;
   }
 
@@ -189,28 +195,10 @@ class Trial {
     addresses_.push_back(memory);
   }
   std::vector<std::pair<void*, size_t>> parts_;
-  std::vector<void*> addresses_;
+  std::vector<void*> addresses_;  // of the call's buffers, and the scratch memory
   bool whole_ = true;
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
-
-// Loads the plan's kernels by launching them into a graph that is thrown away: a plan that is first run while a program
-// is captured finds them there.
-void load(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
-  constexpr size_t kBytes = 1 << 20;
-  void* memory = allocate(kBytes);  // nothing runs: one address does for all
-  if (!memory) return;
-  const std::vector<void*> addresses(buffers.empty() ? 0 : buffers.back() + 1, memory);
-  session.onto(session.own);
-  cuda::check(cudaStreamBeginCapture(session.own, cudaStreamCaptureModeRelaxed), "capture");
-  try {
-    Pack(buffers).execute(session, plan, addresses.data(), memory);
-  } catch (const Error&) {  // its run will tell
-  }
-  cudaGraph_t graph = nullptr;
-  if (cudaStreamEndCapture(session.own, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
-  cudaGetLastError();
-  release(memory, kBytes);
-}
 
 bool willDo(cudnnBackendDescriptor_t engine, bool exact) {
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return false;
@@ -252,15 +240,17 @@ Made makePlan(Session& session, const Call& call, bool exact, CallGraph& graph) 
   if (plans.empty()) return {nullptr, "none: no engine of " + std::to_string(engines.size()) + " will do"};
   if (plans.size() == 1) return plans[0];
   Trial trial(call, static_cast<size_t>(workspace));
-  if (!trial.whole()) return plans[0];
-  session.onto(session.own);
-  cuda::check(cudaDeviceSynchronize(), "wait");  // what else runs would be measured too
-  std::pair<float, const Made*> best{0, nullptr};
+  if (!trial.hasMemory()) return plans[0];
+  const Made* best = &plans[0];
+  float least = std::numeric_limits<float>::infinity();
   for (const Made& made : plans) {
-    const float time = trial.time(session, *made.plan, graph.used());
-    if (!best.second || time < best.first) best = {time, &made};
+    try {
+      const float time = trial.time(session, *made.plan, graph.used());
+      if (time < least) least = time, best = &made;
+    } catch (const Error&) {  // a plan that fails is none to take
+    }
   }
-  return *best.second;
+  return *best;
 }
 
 }  // namespace
@@ -319,6 +309,10 @@ fe::error_t CallGraph::engines(fe::EngineConfigList& list) {
 std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::function<void(CallGraph&)>& draw) {
   Session& on = session();
   std::lock_guard lock(on.mutex);
+  if (auto before = described() ? plannedBefore(call) : std::nullopt) {
+    notePlan(call, *before);
+    return before->starts_with("cuDNN") ? std::make_unique<PlanRun>(on, nullptr, std::vector<int64_t>()) : nullptr;
+  }
   CallGraph graph(call);
   draw(graph);
   const std::string key = on.key + (measuring() ? " measured: " : ": ") + textOf(call);
@@ -328,15 +322,14 @@ std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::f
   if (stored) {
     made.name = stored->name;
     if (!stored->data.empty() && fe::detail::create_cudnn_execution_plan(made.plan, stored->data, on.handle).is_bad())
-      made.plan = nullptr;  // stored by another installation of the same versions: planned again
+      stored.reset();  // of another installation of the same versions: planned again
   }
-  if (!stored || (!made.plan && !stored->data.empty())) {
+  if (!stored) {
     made = makePlan(on, call, exact, graph);
     if (on.handle) storePlan(key, {made.name, made.plan ? made.plan->getJsonRepresentation() : ""});
   }
   notePlan(call, "cuDNN " + made.name);
   if (!made.plan) return nullptr;
-  if (on.handle) load(on, *made.plan, graph.used());
   return std::make_unique<PlanRun>(on, std::move(made.plan), graph.used());
 }
 

@@ -93,6 +93,18 @@ void notePlan(const Call& call, const std::string& plan) {
   noted()[textOf(call)] = plan;
 }
 
+std::optional<std::string> plannedBefore(const Call& call) {
+  static const auto* before = [] {
+    auto* plans = new std::map<std::string, std::string>;
+    const char* path = std::getenv("NEEDLETAIL_CUDA_PLANNED");
+    std::ifstream file(path ? path : "");
+    for (std::string plan, text; std::getline(file, plan, '\t') && std::getline(file, text);) (*plans)[text] = plan;
+    return plans;
+  }();
+  const auto found = before->find(textOf(call));
+  return found == before->end() ? std::nullopt : std::optional(found->second);
+}
+
 std::string notedPlans() {
   std::lock_guard lock(mutex);
   std::string json;

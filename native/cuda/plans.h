@@ -11,8 +11,11 @@ namespace needletail::cuda {
 // 4]".
 std::string textOf(const Call& call);
 
-// Notes that a call is computed so: the name of a library's plan, or that of the backend's own way and why.
+// Notes how a call is computed: by the plan of that name, in parts, by own kernels.
 void notePlan(const Call& call, const std::string& plan);
+// What the call's plan was when it was last made for the described device: from the file that NEEDLETAIL_CUDA_PLANNED
+// names, whose lines are a plan, a tab and textOf(call). For tests that plan only what is new.
+std::optional<std::string> plannedBefore(const Call& call);
 // What was noted, as a JSON object from textOf(call) to plan.
 std::string notedPlans();
 
