@@ -16,6 +16,7 @@ const ending = packed ? '.test.js' : '.test.ts'
 const suites = [
   'tiny',
   'ops/ops',
+  'ops/sizes',
   'nn/*',
   'models/*',
   'training/*',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { onEachDevice } from '../support/devices.js'
+import { difference } from '../ops/tolerance.js'
 import { computeAsAsked } from '../support/precision.js'
 
 type F = (x: nt.Tensor) => nt.Tensor | nt.Tensor[]
@@ -283,11 +284,17 @@ onEachDevice('passes over a program', (device) => {
   for (const { name, make, changes, not } of cases) {
     it(name, () => {
       const [eager, compiled] = [make(), nt.compile(make())]
-      const list = (value: nt.Tensor | nt.Tensor[]) => [value].flat().map((t) => [...t.dataSync()])
+      const list = (value: nt.Tensor | nt.Tensor[]) =>
+        [value].flat().map((t) => ({ dtype: t.dtype, values: [...t.dataSync()] }))
       for (let i = 0; i < 5; i++) {
         const x = nt.random.uniform([2, 6, 6, 4], { low: -1, high: 1, seed: 10 + i })
         const [want, got] = [list(eager(x)), list(compiled(x))]
-        assert.deepEqual(got, want, `call ${i + 1}`)
+        // A GPU's libraries may add up in another order where more is asked of one call.
+        if (!device.startsWith('cuda')) assert.deepEqual(got, want, `call ${i + 1}`)
+        else
+          want.forEach(({ dtype, values }, k) =>
+            assert.equal(difference(got[k]!.values, values, dtype, 'gradient'), undefined, `call ${i + 1}`)
+          )
       }
       const text = String(compiled.programs[0])
       for (const change of [...(changes[''] ?? []), ...(changes[device] ?? [])]) assert(text.includes(change), text)
