@@ -23,7 +23,7 @@ const emulated = process.argv.includes('--emulated')
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
 const { compilerOptions } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config
 const options = ts.convertCompilerOptionsFromJson(
-  { ...compilerOptions, noEmit: false, target: 'es2022', sourceMap: false },
+  { ...compilerOptions, noEmit: false, target: 'es2022', module: 'esnext', moduleResolution: 'bundler' },
   root
 ).options
 

@@ -40,12 +40,9 @@ function filesOf(suite) {
 
 /** mocha over some suites, in one process; the command before it, and mocha's own arguments. */
 function mocha(names, before, args) {
-  const node = [
-    process.execPath,
-    '--expose-gc',
-    '--no-experimental-require-module',
-    ...(packed ? [] : ['--import', 'tsx'])
-  ]
+  // Compiled tests can be required; those in TypeScript are loaded as the ES modules they are.
+  const load = packed ? [] : ['--no-experimental-require-module', '--import', 'tsx']
+  const node = [process.execPath, '--expose-gc', ...load]
   const options = ['--no-config', '--timeout', '600000', '--reporter', join(root, 'test/support/reporter.cjs')]
   const command = [
     ...before,

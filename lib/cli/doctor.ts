@@ -122,12 +122,13 @@ export function gpuFindings(path: string, there: boolean, hasGpu: boolean, repor
     const found = `none at ${path}; ${hasGpu ? 'a GPU of NVIDIA is here' : 'nor is a GPU of NVIDIA here'}. It takes ${NEEDS}`
     return [{ name: BACKEND, found, ...(hasGpu && { mend: 'scripts/cuda' }) }]
   }
+  const nothing = (looked: string[]) => (wanted && looked.length > 0 ? `none; looked at ${looked.join('; ')}` : 'none')
   const wanted = hasGpu || report.some(({ name, found }) => name === 'GPU' && found !== null)
   return [
     { name: BACKEND, found: `${path}, for ${NEEDS}` },
     ...report.map(({ name, found, path: file, looked, mend }) => ({
       name,
-      found: found === null ? `none; looked at ${looked.join('; ')}` : `${found}${file === null ? '' : ` at ${file}`}`,
+      found: found === null ? nothing(looked) : `${found}${file === null ? '' : ` at ${file}`}`,
       ...(wanted && mend !== null && { mend })
     }))
   ]
