@@ -1,4 +1,4 @@
-// npm run bench:gpu -- [birds|resnet50] [options]: needletail on a GPU beside PyTorch, see README.md.
+// npm run bench:gpu -- [birds|birds-float32|resnet50] [options]: needletail on a GPU beside PyTorch, see README.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'

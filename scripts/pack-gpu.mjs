@@ -107,7 +107,7 @@ writeFileSync(
   join(target, 'run'),
   `#!/usr/bin/env bash
 # ./run test:gpu [--sanitize]                     the tests, on cuda:0
-# ./run bench:gpu [birds|resnet50] [--only WORD]  the speed beside PyTorch's (NEEDLETAIL_PYTHON names the Python): results/
+# ./run bench:gpu [birds|birds-float32|resnet50]  the speed beside PyTorch's (NEEDLETAIL_PYTHON names the Python): results/
 # ./run gpu:birds --archives A.tar ...            the article's 50 passes over the bird set
 # ./run doctor                                    what is found on this machine
 set -euo pipefail

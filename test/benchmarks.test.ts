@@ -5,6 +5,7 @@ import { reason, start, type Contestant } from '../benchmarks/harness/contestant
 import { markdown, type Result } from '../benchmarks/harness/report.js'
 import { runScenario } from '../benchmarks/harness/scenario.js'
 import { compare, quantile, summarize } from '../benchmarks/harness/statistics.js'
+import { gpuScenarios } from '../benchmarks/scenarios/gpu.js'
 import { scenarios } from '../benchmarks/scenarios/index.js'
 
 const contestant = (name: string, turns: (number[] | Error)[], log: string[] = []): Contestant => ({
@@ -176,6 +177,9 @@ describe('benchmarks: table', () => {
       platform: 'linux-x64',
       node: 'v20'
     }
+    const gpu = { name: 'Some GPU', driver: '580.1', memory: 80 }
+    const onGpu = markdown({ scenario: 's', title: 'T', date: '', threads: 1, machine: { ...machine, gpu }, cases: [] })
+    assert.ok(onGpu.includes('Some GPU (driver 580.1, memory 80).'), onGpu)
     const result: Result = { scenario: 's', title: 'Title', date: '2030-01-01', threads: 2, machine, cases: [one] }
     const text = markdown(result)
     for (const part of [
@@ -192,14 +196,16 @@ describe('benchmarks: table', () => {
 })
 
 describe('benchmarks: scenarios', () => {
-  for (const scenario of scenarios) {
+  // Those of a GPU with the bird network, which is the other's programs, too.
+  const onGpu = gpuScenarios['birds-float32']({ device: 'cpu', torch: 'cpu', tiny: true })
+  for (const scenario of [...scenarios, onGpu]) {
     it(`${scenario.name} runs, tiny and alone`, async () => {
       const { cases } = await runScenario(scenario, { threads: 1, tiny: true, only: ['needletail'] })
       assert.ok(cases.length > 0)
       for (const { title, rows, failed } of cases) {
         assert.deepEqual(failed, [], title)
         const row = rows.find(({ contender }) => contender === 'needletail')
-        assert.ok(row && row.time.count >= 2 && row.time.low > 0, `${title}: ${JSON.stringify(rows)}`)
+        assert.ok(row && row.time.count >= 2 && row.time.high > 0, `${title}: ${JSON.stringify(rows)}`)
       }
     })
   }
