@@ -39,4 +39,21 @@ class Divider {
   int shift_ = 0;
 };
 
+// Images [height, width, channels]: from the number of a thread to image, row, column and the first of its V channels.
+template <int V>
+class Places {
+ public:
+  Places(int64_t height, int64_t width, int64_t channels) : height_(height), width_(width), channels_(channels / V) {}
+  struct Place {
+    int64_t image, y, x, c;
+  };
+  NT_INLINE Place at(int64_t i) const {
+    const int64_t c = channels_.split(i) * V, x = width_.split(i), y = height_.split(i);
+    return {i, y, x, c};
+  }
+
+ private:
+  Divider height_, width_, channels_;
+};
+
 }  // namespace needletail::cuda

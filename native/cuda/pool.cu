@@ -12,29 +12,15 @@ namespace needletail::cuda {
 
 namespace {
 
-// From the number of a thread to image, row, column and the first of its V channels.
-struct Places {
-  Divider height, width, channels;
-  Places(int64_t height, int64_t width, int64_t channels, int V)
-      : height(height), width(width), channels(channels / V) {}
-  struct Place {
-    int64_t image, y, x, c;
-  };
-  NT_INLINE Place at(int64_t i, int V) const {
-    const int64_t c = channels.split(i) * V, x = width.split(i), y = height.split(i);
-    return {i, y, x, c};
-  }
-};
-
 template <int V>
 struct PoolBody {
   PoolShape s;
-  Places places;
+  Places<V> places;
   const void* x;
   void* y;
   int32_t* positions;  // null where nobody asks for them
   NT_INLINE void operator()(int64_t k) const {
-    const auto at = places.at(k, V);
+    const auto at = places.at(k);
     const auto rows = s.range(0, at.y), columns = s.range(1, at.x);
     float best[V] = {}, sum[V] = {};
     Pack<int32_t, V> winners;
@@ -66,7 +52,7 @@ struct PoolBody {
 template <int V>
 struct PoolGradientBody {
   PoolShape s;
-  Places places;
+  Places<V> places;
   Divider stride[2];
   const void* g;
   const int32_t* positions;
@@ -81,7 +67,7 @@ struct PoolGradientBody {
     return {first, last < count ? last : count};
   }
   NT_INLINE void operator()(int64_t k) const {
-    const auto at = places.at(k, V);
+    const auto at = places.at(k);
     const auto rows = windows(0, at.y), columns = windows(1, at.x);
     const int32_t own = static_cast<int32_t>(at.y * s.w + at.x);
     float sum[V] = {};
@@ -123,7 +109,7 @@ struct PoolRun final : Prepared {
   template <int V>
   void with(Stream& stream, void* const* buffers) const {
     each(stream, s.n * s.oh * s.ow * s.c / V,
-         PoolBody<V>{s, Places(s.oh, s.ow, s.c, V), buffers[0], buffers[1],
+         PoolBody<V>{s, Places<V>(s.oh, s.ow, s.c), buffers[0], buffers[1],
                      positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
   }
 };
@@ -139,7 +125,7 @@ struct PoolGradientRun final : Prepared {
     const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
     each(stream, s.n * s.h * s.w * s.c / V,
          PoolGradientBody<V>{s,
-                             Places(s.h, s.w, s.c, V),
+                             Places<V>(s.h, s.w, s.c),
                              {Divider(s.p.stride[0]), Divider(s.p.stride[1])},
                              buffers[0],
                              positions,

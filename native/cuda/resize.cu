@@ -1,6 +1,7 @@
 // Resizing: a thread a result; the gradient a thread a pixel, which looks at the results that lie near.
 #include <cmath>
 
+#include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
@@ -35,11 +36,11 @@ struct ResizeShape {
 template <class T>
 struct NearestBody {
   ResizeShape s;
+  Places<1> places;
   const T* x;
   T* y;
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t c = k % s.c, j = k / s.c % s.columns.places;
-    const int64_t i = k / s.c / s.columns.places % s.rows.places, image = k / s.c / s.columns.places / s.rows.places;
+    const auto [image, i, j, c] = places.at(k);
     const int64_t row = s.rows.at(i).first, column = s.columns.at(j).first;
     y[k] = x[((image * s.rows.size + row) * s.columns.size + column) * s.c + c];
   }
@@ -47,15 +48,15 @@ struct NearestBody {
 
 struct BilinearBody {
   ResizeShape s;
+  Places<1> places;
   DType dtype;
   const void* x;
   void* y;
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t c = k % s.c, j = k / s.c % s.columns.places;
-    const int64_t i = k / s.c / s.columns.places % s.rows.places, image = k / s.c / s.columns.places / s.rows.places;
-    const ResizeAxis::Source row = s.rows.at(i), column = s.columns.at(j);
+    const auto at = places.at(k);
+    const ResizeAxis::Source row = s.rows.at(at.y), column = s.columns.at(at.x);
     auto pixel = [&](int64_t y, int64_t x_) {
-      return load<float>(x, dtype, ((image * s.rows.size + y) * s.columns.size + x_) * s.c + c);
+      return load<float>(x, dtype, ((at.image * s.rows.size + y) * s.columns.size + x_) * s.c + at.c);
     };
     auto along = [&](int64_t x_) {
       const float upper = pixel(row.first, x_);
@@ -68,6 +69,7 @@ struct BilinearBody {
 
 struct ResizeGradientBody {
   ResizeShape s;
+  Places<1> places;
   DType dtype;
   const void* g;
   void* dx;
@@ -78,8 +80,7 @@ struct ResizeGradientBody {
     return sum;
   }
   NT_INLINE void operator()(int64_t k) const {
-    const int64_t c = k % s.c, x = k / s.c % s.columns.size;
-    const int64_t y = k / s.c / s.columns.size % s.rows.size, image = k / s.c / s.columns.size / s.rows.size;
+    const auto [image, y, x, c] = places.at(k);
     int64_t top, bottom, left, right;
     near(s.rows, y, top, bottom);
     near(s.columns, x, left, right);
@@ -104,13 +105,15 @@ struct ResizeRun final : Prepared {
   DType dtype;
   bool gradient;
   void run(Stream& stream, void* const* buffers) override {
-    if (gradient) return each(stream, s.pixels(), ResizeGradientBody{s, dtype, buffers[0], buffers[1]});
+    const Places<1> pixels(s.rows.size, s.columns.size, s.c), results(s.rows.places, s.columns.places, s.c);
+    if (gradient) return each(stream, s.pixels(), ResizeGradientBody{s, pixels, dtype, buffers[0], buffers[1]});
     if (s.rows.r.method == Interpolation::bilinear) {
-      return each(stream, s.results(), BilinearBody{s, dtype, buffers[0], buffers[1]});
+      return each(stream, s.results(), BilinearBody{s, results, dtype, buffers[0], buffers[1]});
     }
     dispatchSize(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      each(stream, s.results(), NearestBody<T>{s, static_cast<const T*>(buffers[0]), static_cast<T*>(buffers[1])});
+      each(stream, s.results(),
+           NearestBody<T>{s, results, static_cast<const T*>(buffers[0]), static_cast<T*>(buffers[1])});
     });
   }
 };
