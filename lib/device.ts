@@ -1,7 +1,7 @@
 // Devices: which there are, on which one tensors are made, how they get from one to another; their memory, threads and queues.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { checkInteger, expected, quoted } from './errors.js'
+import { checkInteger, expected, quoted, rejectPromise } from './errors.js'
 import { native } from './native.js'
 import { addMethods, handleOf, wrap, type DType, type Tensor } from './tensor.js'
 
@@ -26,10 +26,7 @@ export function devices(): string[] {
 export function withDevice<T>(name: string, f: () => T): T {
   if (typeof f !== 'function') throw expected('withDevice', 'a function', quoted(f))
   const result = onDevice('withDevice', deviceName('withDevice', name), f)
-  if (result instanceof Promise) {
-    result.catch(() => {})
-    throw expected('withDevice', 'a function that returns its result', 'an async one', 'Await outside of it.')
-  }
+  rejectPromise('withDevice', result)
   return result
 }
 
