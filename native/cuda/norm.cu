@@ -261,12 +261,16 @@ struct BatchNormRun final : Prepared {
   }
 };
 
-// --- layer norm: x is [rows, n], a block a row
+// --- layer norm: x is [rows, n], a block a row; its threads take V neighbours at a time, which divides n
 
-NT_INLINE float affine(const void* data, DType dtype, int64_t i, float otherwise) {
-  return data ? load<float>(data, dtype, i) : otherwise;
+template <int V>
+NT_INLINE void affineOf(const void* data, DType dtype, int64_t i, float otherwise, float (&to)[V]) {
+  if (data) return loadFloats(data, dtype, i, to);
+  NT_UNROLL
+  for (int e = 0; e < V; e++) to[e] = otherwise;
 }
 
+template <int V>
 struct LayerNormBody {
   int64_t n;
   DType dtype;
@@ -276,30 +280,40 @@ struct LayerNormBody {
   float *means, *inverses;
   NT_INLINE void operator()(const Block& block) const {
     const int64_t first = block.index * n;
-    Own<float> own;
-    block.each([&](int t) {
-      own[t] = 0;
-      for (int64_t i = t; i < n; i += kThreads) own[t] += load<float>(in, dtype, first + i);
-    });
-    const float mean = block.sum(own) / static_cast<float>(n);
-    block.each([&](int t) {
-      own[t] = 0;
-      for (int64_t i = t; i < n; i += kThreads) {
-        const float v = load<float>(in, dtype, first + i) - mean;
-        own[t] += v * v;
-      }
-    });
-    const float inverse = 1 / std::sqrt(block.sum(own) / static_cast<float>(n) + epsilon);
+    // The sum of term(x) over the row.
+    const auto sum = [&](auto term) {
+      Own<float> own;
+      block.each([&](int t) {
+        float all = 0;
+        for (int64_t i = t * V; i < n; i += kThreads * V) {
+          float x[V];
+          loadFloats(in, dtype, first + i, x);
+          NT_UNROLL
+          for (int e = 0; e < V; e++) all += term(x[e]);
+        }
+        own[t] = all;
+      });
+      return block.sum(own);
+    };
+    const float mean = sum([](float x) { return x; }) / static_cast<float>(n);
+    const float squares = sum([&](float x) { return (x - mean) * (x - mean); });
+    const float inverse = 1 / std::sqrt(squares / static_cast<float>(n) + epsilon);
     block.each([&](int t) {
       if (t == 0) means[block.index] = mean, inverses[block.index] = inverse;
-      for (int64_t i = t; i < n; i += kThreads) {
-        const float v = (load<float>(in, dtype, first + i) - mean) * inverse;
-        store<float>(out, dtype, first + i, v * affine(scale, dtype, i, 1) + affine(offset, dtype, i, 0));
+      for (int64_t i = t * V; i < n; i += kThreads * V) {
+        float x[V], a[V], b[V];
+        loadFloats(in, dtype, first + i, x);
+        affineOf(scale, dtype, i, 1, a);
+        affineOf(offset, dtype, i, 0, b);
+        NT_UNROLL
+        for (int e = 0; e < V; e++) x[e] = (x[e] - mean) * inverse * a[e] + b[e];
+        storeFloats(out, dtype, first + i, x);
       }
     });
   }
 };
 
+template <int V>
 struct LayerGradientBody {
   int64_t n;
   DType dtype;
@@ -309,18 +323,35 @@ struct LayerGradientBody {
   NT_INLINE void operator()(const Block& block) const {
     const int64_t first = block.index * n;
     const float mean = means[block.index], inverse = inverses[block.index];
-    auto g = [&](int64_t i) { return load<float>(gradient, dtype, first + i) * affine(scale, dtype, i, 1); };
-    auto h = [&](int64_t i) { return (load<float>(in, dtype, first + i) - mean) * inverse; };
+    // The gradients of V normalised values, and those values.
+    const auto take = [&](int64_t i, float (&g)[V], float (&h)[V]) {
+      float a[V];
+      loadFloats(gradient, dtype, first + i, g);
+      loadFloats(in, dtype, first + i, h);
+      affineOf(scale, dtype, i, 1, a);
+      NT_UNROLL
+      for (int e = 0; e < V; e++) g[e] *= a[e], h[e] = (h[e] - mean) * inverse;
+    };
     Own<float> sums, products;
     block.each([&](int t) {
-      sums[t] = products[t] = 0;
-      for (int64_t i = t; i < n; i += kThreads) sums[t] += g(i), products[t] += g(i) * h(i);
+      float sum = 0, product = 0;
+      for (int64_t i = t * V; i < n; i += kThreads * V) {
+        float g[V], h[V];
+        take(i, g, h);
+        NT_UNROLL
+        for (int e = 0; e < V; e++) sum += g[e], product += g[e] * h[e];
+      }
+      sums[t] = sum, products[t] = product;
     });
     const float share = 1 / static_cast<float>(n);
     const float meanG = block.sum(sums) * share, meanGH = block.sum(products) * share;
     block.each([&](int t) {
-      for (int64_t i = t; i < n; i += kThreads) {
-        store<float>(out, dtype, first + i, (g(i) - meanG - h(i) * meanGH) * inverse);
+      for (int64_t i = t * V; i < n; i += kThreads * V) {
+        float g[V], h[V];
+        take(i, g, h);
+        NT_UNROLL
+        for (int e = 0; e < V; e++) g[e] = (g[e] - meanG - h[e] * meanGH) * inverse;
+        storeFloats(out, dtype, first + i, g);
       }
     });
   }
@@ -371,20 +402,29 @@ struct LayerNormRun final : Prepared {
   }
 
   void run(Stream& stream, void* const* buffers) override {
-    if (gradient) return backward(stream, buffers);
-    void* const* out = buffers + (p.affine ? 3 : 1);
-    blocks(stream, rows,
-           LayerNormBody{n, dtype, static_cast<float>(p.epsilon), buffers[0], p.affine ? buffers[1] : nullptr,
-                         p.affine ? buffers[2] : nullptr, out[0], static_cast<float*>(out[1]),
-                         static_cast<float*>(out[2])});
+    const auto with = [&](auto v) {
+      constexpr int V = decltype(v)::value;
+      gradient ? backward<V>(stream, buffers) : forward<V>(stream, buffers);
+    };
+    n % kWide == 0 ? with(std::integral_constant<int, kWide>()) : with(std::integral_constant<int, 1>());
   }
 
+  template <int V>
+  void forward(Stream& stream, void* const* buffers) const {
+    void* const* out = buffers + (p.affine ? 3 : 1);
+    blocks(stream, rows,
+           LayerNormBody<V>{n, dtype, static_cast<float>(p.epsilon), buffers[0], p.affine ? buffers[1] : nullptr,
+                            p.affine ? buffers[2] : nullptr, out[0], static_cast<float*>(out[1]),
+                            static_cast<float*>(out[2])});
+  }
+
+  template <int V>
   void backward(Stream& stream, void* const* buffers) const {
     const float *means = static_cast<const float*>(buffers[2]), *inverses = static_cast<const float*>(buffers[3]);
     void* const* out = buffers + (p.affine ? 5 : 4);
-    blocks(
-        stream, rows,
-        LayerGradientBody{n, dtype, buffers[0], buffers[1], p.affine ? buffers[4] : nullptr, means, inverses, out[0]});
+    blocks(stream, rows,
+           LayerGradientBody<V>{n, dtype, buffers[0], buffers[1], p.affine ? buffers[4] : nullptr, means, inverses,
+                                out[0]});
     if (!p.affine) return;
     float* parts = static_cast<float*>(stream.workspace);
     channelSums<2>(stream, plan, LayerScaleTerm{buffers[0], buffers[1], dtype, n, means, inverses}, parts);
