@@ -253,6 +253,13 @@ Made makePlan(Session& session, const Call& call, bool exact, CallGraph& graph) 
   return *best;
 }
 
+void keep(const std::string& key, const Made& made) {
+  try {
+    storePlan(key, {made.name, made.plan->getJsonRepresentation()});
+  } catch (const fe::cudnnException&) {  // an engine that can't be told: planned again by the next process
+  }
+}
+
 }  // namespace
 
 CallGraph::CallGraph(const Call& call) : call_(call) {
@@ -317,16 +324,14 @@ std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::f
   draw(graph);
   const std::string key = on.key + (measuring() ? " measured: " : ": ") + textOf(call);
   Made made;
-  std::optional<StoredPlan> stored;
-  if (on.handle) stored = loadPlan(key);
-  if (stored) {
+  if (auto stored = on.handle ? loadPlan(key) : std::nullopt) {
     made.name = stored->name;
-    if (!stored->data.empty() && fe::detail::create_cudnn_execution_plan(made.plan, stored->data, on.handle).is_bad())
-      stored.reset();  // of another installation of the same versions: planned again
+    if (fe::detail::create_cudnn_execution_plan(made.plan, stored->data, on.handle).is_bad())
+      made.plan = nullptr;  // of another installation of the same versions: planned again
   }
-  if (!stored) {
+  if (!made.plan) {
     made = makePlan(on, call, exact, graph);
-    if (on.handle) storePlan(key, {made.name, made.plan ? made.plan->getJsonRepresentation() : ""});
+    if (on.handle && made.plan) keep(key, made);
   }
   notePlan(call, "cuDNN " + made.name);
   if (!made.plan) return nullptr;

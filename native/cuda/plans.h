@@ -27,8 +27,7 @@ void setMeasuring(bool on);
 
 // A plan on disk, in the folder `plans` of the library's cache (NEEDLETAIL_CACHE, lib/data/cache.ts).
 struct StoredPlan {
-  std::string name;
-  std::string data;  // empty: the library has no plan
+  std::string name, data;
 };
 // `key` names all that a plan depends on. Nothing where there is no such plan, or what is there is broken or another's.
 std::optional<StoredPlan> loadPlan(const std::string& key);
