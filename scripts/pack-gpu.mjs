@@ -75,7 +75,7 @@ for (const name of wanted) {
 
 rmSync(target, { recursive: true, force: true })
 compile('lib')
-compile('test', (path) => /^test\/(fuzz|package|fixtures|cli)/.test(path))
+compile('test', (path) => /^test\/(fuzz|package|fixtures|cli|plans)/.test(path))
 compile('benchmarks', (path) => /^benchmarks\/(results|node_modules)/.test(path))
 for (const path of [
   'dist',
