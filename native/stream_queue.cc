@@ -102,7 +102,7 @@ StreamQueue::Blocks::iterator StreamQueue::takeBlock(size_t bytes) {
     if (found != blocks_.end()) found->used->wait();
   }
   if (found == blocks_.end()) {
-    std::shared_ptr<void> memory = calls_.hostMemory(size);
+    std::shared_ptr<void> memory = noticedAt(stream_.op, [&] { return calls_.hostMemory(size); });
     if (!memory) {
       throw Error("expected " + std::to_string(size) + " bytes of host memory for copies, got none.", Fault::memory);
     }
@@ -153,7 +153,7 @@ void StreamQueue::read(const void* from, size_t bytes, Reader reader) {
   }
   auto block = takeBlock(bytes);
   try {
-    device_.backend.copyOut(stream_, block->memory.get(), from, bytes);
+    noticedAt(stream_.op, [&] { device_.backend.copyOut(stream_, block->memory.get(), from, bytes); });
   } catch (...) {
     giveBack(block);
     throw;
@@ -171,7 +171,7 @@ void StreamQueue::readSync(void* to, const void* from, size_t bytes) {
     std::lock_guard lock(order_);
     device_.backend.enter();
     if (Failure failure = failureOf(from)) throw *failure;
-    if (bytes) device_.backend.copyOut(stream_, to, from, bytes);
+    if (bytes) noticedAt(stream_.op, [&] { device_.backend.copyOut(stream_, to, from, bytes); });
     here = mark();
     op = stream_.op;
   }

@@ -125,13 +125,17 @@ void open(Stream& stream) {
   stream.handle = made;
 }
 
+// Whether there was no memory left; throws what else a call for memory failed with.
+bool isShort(cudaError_t status) {
+  if (status != cudaErrorMemoryAllocation) return check(status, "a call for memory"), false;
+  cudaGetLastError();  // forgotten: the caller frees and tries again
+  return true;
+}
+
 std::shared_ptr<void> hostMemory(size_t bytes) {
   if (described()) return std::shared_ptr<void>(std::calloc(bytes, 1), std::free);
   void* memory = nullptr;
-  if (cudaHostAlloc(&memory, bytes, cudaHostAllocDefault) != cudaSuccess) {
-    cudaGetLastError();
-    return nullptr;
-  }
+  if (isShort(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault))) return nullptr;
   return std::shared_ptr<void>(memory, [](void* m) { cudaFreeHost(m); });
 }
 
@@ -208,9 +212,7 @@ Complaint* complaintOf(Stream&) { return described() ? &nothing : complaints[cur
 void* allocate(size_t bytes) {
   if (described()) return placeFor(bytes);
   void* memory = nullptr;
-  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
-  cudaGetLastError();  // forgotten: the caller frees and tries again
-  return nullptr;
+  return isShort(cudaMalloc(&memory, bytes)) ? nullptr : memory;
 }
 void release(void* memory, size_t) {
   if (!described()) cudaFree(memory);

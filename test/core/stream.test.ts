@@ -207,10 +207,7 @@ describe('a device that fails', () => {
     const lines = output.split('\n')
     const lost = /cudaErrorIllegalAddress .*The GPU is lost to this process: start it anew\./
     assert.equal(code, 0, errors)
-    assert.match(
-      lines[0]!,
-      /^log, or an op before it: expected (the work|a mark|the choice of a device) to succeed on the GPU, got /
-    )
+    assert.match(lines[0]!, /^log, or an op before it: expected .+ to succeed on the GPU, got /)
     for (const line of lines.slice(0, -1)) assert.match(line, lost)
     assert.equal(lines.length, 6)
     assert.equal(lines.at(-1), '3')
