@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using Work = std::function<void()>;
@@ -251,12 +252,13 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  {
-    std::lock_guard lock(stream->mutex);
-    stream->capturing = false;
-    *graph = new EmulatedGraph(std::move(stream->captured));
-  }
-  return begin(__func__);
+  std::lock_guard lock(stream->mutex);
+  stream->capturing = false;
+  EmulatedGraph captured = std::exchange(stream->captured, {});
+  *graph = nullptr;
+  BEGIN;
+  *graph = new EmulatedGraph(std::move(captured));
+  return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
   BEGIN;
