@@ -146,7 +146,7 @@ hook(
 const list = /#define NEEDLETAIL_KERNELS\(K\)((?:.*\\\n)*.*)/.exec(
   readFileSync(join(target, 'native/backend.h'), 'utf8')
 )[1]
-const kernels = [...list.matchAll(/K\((\w+)\)/g)].map(([, name]) => name)
+const kernels = [...list.matchAll(/K\((\w+),/g)].map(([, name]) => name)
 const dtypes = ['float32', 'bfloat16', 'float16', 'int32', 'int64', 'uint8', 'bool']
 const spoiltResults = 5
 const firstKernel = mutants.length
