@@ -125,6 +125,14 @@ bool Program::replace(size_t index, Call call, const char* op, SmallVector<int, 
   return true;
 }
 
+void Program::redirect(int buffer, int other) {
+  for (Step& step : steps) {
+    for (int& used : step.buffers) {
+      if (used == buffer) used = other;
+    }
+  }
+}
+
 void Program::remove(size_t index) {
   steps[index].prepared->references--;
   steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(index));

@@ -45,6 +45,7 @@ class Program {
   // For passes: another call in place of a step; false where the device has no kernel for it.
   bool replace(size_t step, Call call, const char* op, SmallVector<int, 8> buffers);
   void remove(size_t step);
+  void redirect(int buffer, int other);  // steps use the other in its place
 
   struct Port {
     Spec spec;

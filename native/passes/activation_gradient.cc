@@ -8,23 +8,19 @@ namespace needletail {
 
 namespace {
 
-// The call that makes what `maker` makes times the gradient of the activation whose result is the last input.
-bool withActivation(const Step& maker, Call& call) {
-  switch (maker.call.kernel) {
-    case Kernel::convolutionData: {
-      auto params = read<Convolution>(call.params);
-      if (params.epilogue.activation != Activation::none) return false;
-      params.epilogue.activation = Activation::reluGradient;
-      call.params = write(params);
-      return true;
-    }
-    case Kernel::matmul: {
-      auto params = read<Matmul>(call.params);
-      if (params.epilogue.activation != Activation::none) return false;
-      params.epilogue.activation = Activation::reluGradient;
-      call.params = write(params);
-      return true;
-    }
+template <class Params>
+bool extend(Call& call) {
+  auto params = read<Params>(call.params);
+  if (params.epilogue.activation != Activation::none) return false;
+  params.epilogue.activation = Activation::reluGradient;
+  call.params = write(params);
+  return true;
+}
+// The call makes what it made times the gradient of the ReLU whose values are the last input.
+bool withActivation(Call& call) {
+  switch (call.kernel) {
+    case Kernel::convolutionData: return extend<Convolution>(call);
+    case Kernel::matmul: return extend<Matmul>(call);
     case Kernel::poolGradient: {
       auto params = read<Pool>(call.params);
       if (params.reluGradient || !params.maximum) return false;
@@ -48,10 +44,7 @@ int pooledOf(const Program& program, const Uses& uses, int positions, int image)
 
 bool fuse(Program& program, int at) {
   const Step& step = program.steps[at];
-  if (step.call.kernel != Kernel::elementwise) return false;
-  const auto row = read<Elementwise>(step.call.params);
-  // Operands x (which the derivative doesn't use), y and g.
-  if (row.row != static_cast<int>(Row::relu_gradient) || row.immediates != 1) return false;
+  if (!isRow(step, Row::relu_gradient, 1)) return false;  // operands x (unused), y and g
   const Uses uses(program);
   int y = step.buffers[0];
   const int gradient = step.buffers[1], result = step.buffers[2];
@@ -63,7 +56,7 @@ bool fuse(Program& program, int at) {
     if (uses.isWrittenBetween(maker.buffers[k], made, at)) return false;
   }
   Call call = maker.call;
-  if (!withActivation(maker, call)) return false;
+  if (!withActivation(call)) return false;
   if (call.kernel == Kernel::poolGradient) {
     y = pooledOf(program, uses, maker.buffers[1], y);
     if (y < 0 || uses.isWrittenBetween(y, made, at)) return false;
@@ -82,14 +75,6 @@ bool fuse(Program& program, int at) {
 
 }  // namespace
 
-int fuseActivationGradients(Program& program) {
-  int count = 0;
-  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
-    if (!fuse(program, at)) continue;
-    at--;
-    count++;
-  }
-  return count;
-}
+int fuseActivationGradients(Program& program) { return atEachStep(program, fuse); }
 
 }  // namespace needletail

@@ -66,11 +66,7 @@ int shareCasts(Program& program) {
     if (same < 0) continue;
     const int own = program.steps[at].buffers[1], other = program.steps[same].buffers[1];
     program.remove(at--);
-    for (Step& step : program.steps) {
-      for (int& buffer : step.buffers) {
-        if (buffer == own) buffer = other;
-      }
-    }
+    program.redirect(own, other);
     count++;
   }
   return count;

@@ -63,14 +63,6 @@ bool fuse(Program& program, int at) {
 
 }  // namespace
 
-int fuseEpilogues(Program& program) {
-  int count = 0;
-  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
-    if (!fuse(program, at)) continue;
-    at--;
-    count++;
-  }
-  return count;
-}
+int fuseEpilogues(Program& program) { return atEachStep(program, fuse); }
 
 }  // namespace needletail

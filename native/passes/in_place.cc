@@ -29,10 +29,8 @@ bool applies(const Program& program, const Uses& uses, int at) {
     if (reader > made && reader < at) return false;
   }
   if (uses.isWrittenBetween(place, made, at)) return false;
-  const int last = static_cast<int>(program.steps.size());
   for (int reader : uses.of(value).readers) {
     if (reader > at && uses.isWrittenBetween(place, at, reader)) return false;
-    if (reader > last) return false;
   }
   return true;
 }
@@ -46,11 +44,7 @@ int makeInPlace(Program& program) {
     if (!applies(program, uses, at)) continue;
     const int value = program.steps[at].buffers[0], place = program.steps[at].buffers[1];
     program.remove(at--);
-    for (Step& step : program.steps) {
-      for (int& buffer : step.buffers) {
-        if (buffer == value) buffer = place;
-      }
-    }
+    program.redirect(value, place);
     count++;
   }
   return count;

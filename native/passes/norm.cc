@@ -119,15 +119,7 @@ bool fuseBackward(Program& program, int at) {
 }  // namespace
 
 int fuseNorms(Program& program) {
-  int count = 0;
-  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
-    const size_t before = program.steps.size();
-    if (!fuseForward(program, at) && !fuseBackward(program, at)) continue;
-    count++;
-    at -= static_cast<int>(before - program.steps.size());
-    at = std::max(at, -1);
-  }
-  return count;
+  return atEachStep(program, [](Program& p, int at) { return fuseForward(p, at) || fuseBackward(p, at); });
 }
 
 }  // namespace needletail

@@ -1,5 +1,7 @@
 #include "passes/passes.h"
 
+#include <algorithm>
+
 #include "params.h"
 
 namespace needletail {
@@ -53,6 +55,17 @@ bool isRow(const Step& step, Row row, int immediates) {
     if (!(spec == step.call.out[0])) return false;
   }
   return true;
+}
+
+int atEachStep(Program& program, bool (*fuse)(Program&, int)) {
+  int count = 0;
+  for (int at = 0; at < static_cast<int>(program.steps.size()); at++) {
+    const size_t before = program.steps.size();
+    if (!fuse(program, at)) continue;
+    count++;
+    at = std::max(-1, at - static_cast<int>(before - program.steps.size()));
+  }
+  return count;
 }
 
 void runPasses(Program& program) {

@@ -36,6 +36,9 @@ int dropDead(Program& program);
 // bits are in `immediates` numbers.
 bool isRow(const Step& step, Row row, int immediates = 0);
 
+// Tries to fuse each step with those before it, which go away where it can; gives how often it could.
+int atEachStep(Program& program, bool (*fuse)(Program& program, int at));
+
 // All, in order; what they did is kept in the program for its text.
 void runPasses(Program& program);
 

@@ -1,26 +1,16 @@
 // Plans one network's training step and inference on a GPU that is only described, in one precision, and prints what was planned as
 // JSON: how each call with a choice is computed. Run by plans.ts, once for each described GPU.
 import * as nt from '../../lib/index.js'
+import { articleNetwork } from '../../lib/cli/recipes/network.js'
 import { native } from '../../lib/native.js'
 
-const { nn, models } = nt
+const { models } = nt
 
 const networks: Record<string, { batch: number; size: number; make: () => nt.nn.Module }> = {
   birds: {
     batch: 96,
     size: 32,
-    make: () =>
-      new nn.Sequential(
-        new nn.Conv2d(32, 3, { padding: 'same', activation: 'relu' }),
-        new nn.MaxPool2d(2),
-        new nn.Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
-        new nn.Conv2d(64, 3, { padding: 'same', activation: 'relu' }),
-        new nn.MaxPool2d(2),
-        new nn.Flatten(),
-        new nn.Linear(512, { activation: 'relu' }),
-        new nn.Dropout(0.5),
-        new nn.Linear(2)
-      )
+    make: articleNetwork
   },
   alexnet: { batch: 128, size: 224, make: () => models.alexnet() },
   vgg16: { batch: 64, size: 224, make: () => models.vgg16() },
