@@ -29,7 +29,7 @@ export interface Environment {
   platform: string
   /** The processor's name. */
   processor: string
-  /** The instruction set that kernels are chosen for: baseline, avx2 or avx512. */
+  /** The instruction set that kernels are chosen for: baseline, avx2, avx512 or avx512bf16. */
   isa: string
   /** The threads that a kernel may use. */
   threads: number

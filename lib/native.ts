@@ -47,7 +47,7 @@ export interface Native {
   resetPeak(): void
   threads(): number
   setThreads(count: number): void
-  /** The instruction set of the kernels: baseline, avx2 or avx512. */
+  /** The instruction set of the kernels: baseline, avx2, avx512 or avx512bf16. */
   isa(): string
   /** Whether the processor has instructions for a precision, a number as in native/op.h. */
   computes(precision: number): boolean

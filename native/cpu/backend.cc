@@ -49,22 +49,28 @@ MemoryInfo memoryInfo() {
   return {static_cast<size_t>(total), 0, static_cast<size_t>(total * 0.8)};
 }
 
-Isa detect() {
+constexpr const char* kIsaNames[] = {"baseline", "avx2", "avx512", "avx512bf16"};
+
+Isa bestIsa() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  Isa best = Isa::baseline;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = Isa::avx2;
-  if (best == Isa::avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    best = Isa::avx512;
-  }
-  const char* wish = std::getenv("NEEDLETAIL_ISA");
-  if (wish && std::string(wish) == "baseline") return Isa::baseline;
-  if (wish && std::string(wish) == "avx2") return std::min(best, Isa::avx2);
-  return best;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::baseline;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return Isa::avx2;
+  return __builtin_cpu_supports("avx512bf16") ? Isa::avx512bf16 : Isa::avx512;
 #else
   return Isa::baseline;
 #endif
+}
+
+Isa detect() {
+  const Isa best = bestIsa();
+  const char* wish = std::getenv("NEEDLETAIL_ISA");
+  for (int i = 0; wish && i < static_cast<int>(best); i++) {
+    if (std::string(wish) == kIsaNames[i]) return static_cast<Isa>(i);
+  }
+  return best;
 }
 
 int threadCount = 0;
@@ -75,28 +81,15 @@ Isa isa() {
   static const Isa found = detect();
   return found;
 }
-bool hasBFloat16() {
-#ifdef __x86_64__
-  return isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
+bool hasBFloat16() { return isa() == Isa::avx512bf16; }
 bool hasFloat16() {
 #ifdef __x86_64__
-  return isa() == Isa::avx512 && __builtin_cpu_supports("avx512fp16");
+  return isa() >= Isa::avx512 && __builtin_cpu_supports("avx512fp16");
 #else
   return false;
 #endif
 }
-const char* isaName() {
-  switch (isa()) {
-    case Isa::avx512: return "avx512";
-    case Isa::avx2: return "avx2";
-    case Isa::baseline: break;
-  }
-  return "baseline";
-}
+const char* isaName() { return kIsaNames[static_cast<int>(isa())]; }
 
 std::string onednnVersion() {
   const dnnl_version_t* version = dnnl_version();

@@ -11,14 +11,6 @@ namespace needletail {
 
 namespace {
 
-CastLoop loopOf(DType from, DType to) {
-#if defined(__x86_64__)
-  if (isa() == Isa::avx512) return avx512::castLoop(from, to);
-  if (isa() == Isa::avx2) return avx2::castLoop(from, to);
-#endif
-  return baseline::castLoop(from, to);
-}
-
 constexpr int64_t kChunk = int64_t{1} << 14;
 
 struct CastRun final : Prepared {
@@ -63,13 +55,17 @@ struct IotaRun final : Prepared {
 
 }  // namespace
 
-void halfToFloat(DType dtype, const void* from, float* to, int64_t n) { loopOf(dtype, DType::float32)(from, to, n); }
-void floatToHalf(DType dtype, const float* from, void* to, int64_t n) { loopOf(DType::float32, dtype)(from, to, n); }
+void halfToFloat(DType dtype, const void* from, float* to, int64_t n) {
+  castLoopForIsa()(dtype, DType::float32)(from, to, n);
+}
+void floatToHalf(DType dtype, const float* from, void* to, int64_t n) {
+  castLoopForIsa()(DType::float32, dtype)(from, to, n);
+}
 
 std::unique_ptr<Prepared> prepareCast(const Call& call) {
   auto run = std::make_unique<CastRun>();
   const DType from = call.in[0].dtype, to = call.out[0].dtype;
-  run->loop = loopOf(from, to);
+  run->loop = castLoopForIsa()(from, to);
   run->fromSize = size(from);
   run->toSize = size(to);
   run->tensors = static_cast<int>(call.in.size());

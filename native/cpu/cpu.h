@@ -5,8 +5,8 @@
 
 namespace needletail {
 
-enum class Isa { baseline, avx2, avx512 };
-Isa isa();  // the best this processor has; NEEDLETAIL_ISA=baseline|avx2|avx512 takes a lesser one
+enum class Isa { baseline, avx2, avx512, avx512bf16 };
+Isa isa();  // the best this processor has; NEEDLETAIL_ISA=baseline|avx2|avx512|avx512bf16 takes a lesser one
 const char* isaName();
 // Whether the processor has instructions for products of half-precision numbers.
 bool hasBFloat16();

@@ -170,7 +170,7 @@ RowFunction rowFunction(int row, DType dtype) {
                         : dtype == DType::int32 ? kInt32
                         : dtype == DType::int64 ? kInt64
                                                 : kUint8;
-  return elementwiseRowForIsa(row, column);
+  return elementwiseRowForIsa()(row, column);
 }
 
 void joinAxes(const Call& call, const Operand* operands, int count, const int* specOf, Walk& walk) {

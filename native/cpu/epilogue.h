@@ -32,7 +32,7 @@ struct Finish {
     } else if (activation == Activation::reluGradient) {
       for (int64_t k = 0; k < n; k++) sums[k] = values[at + k] > 0 ? sums[k] : 0;
     } else if (activation == Activation::gelu) {
-      static const RowFunction gelu = elementwiseRowForIsa(static_cast<int>(Row::gelu), kFloat);
+      static const RowFunction gelu = elementwiseRowForIsa()(static_cast<int>(Row::gelu), kFloat);
       const void* in[] = {sums};
       gelu(n, in, sums, 0, 0);
     }

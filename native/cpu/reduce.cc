@@ -23,21 +23,6 @@ constexpr int64_t kSequential = 128;  // elements (or rows) over short runs, one
 constexpr int64_t kChunkElements = 1 << 15;
 constexpr int64_t kMaxChunks = 64;
 
-const FoldLoops& loopsOf(Fold fold, FoldType type) {
-#if defined(__x86_64__)
-  if (isa() == Isa::avx512) return avx512::foldLoops(fold, type);
-  if (isa() == Isa::avx2) return avx2::foldLoops(fold, type);
-#endif
-  return baseline::foldLoops(fold, type);
-}
-const ArgLoops& argLoopsOf(bool minimum, FoldType type) {
-#if defined(__x86_64__)
-  if (isa() == Isa::avx512) return avx512::argLoops(minimum, type);
-  if (isa() == Isa::avx2) return avx2::argLoops(minimum, type);
-#endif
-  return baseline::argLoops(minimum, type);
-}
-
 size_t sizeOf(FoldType type) { return type == kFoldInt64 ? 8 : type == kFoldUint8 ? 1 : 4; }
 
 // Brings n elements into the type of the fold; null where they are in it already.
@@ -308,7 +293,7 @@ std::unique_ptr<Prepared> prepareReduce(const Call& call) {
   }
   auto run = std::make_unique<ReduceRun>();
   run->plan = planOf(params.kind, in.dtype);
-  run->loops = &loopsOf(run->plan.fold, run->plan.type);
+  run->loops = &foldLoopsForIsa()(run->plan.fold, run->plan.type);
   run->outType = out.dtype;
   run->inSize = size(in.dtype);
   run->foldSize = sizeOf(run->plan.type);
@@ -375,7 +360,7 @@ std::unique_ptr<Prepared> prepareArgReduce(const Call& call) {
   auto run = std::make_unique<ArgRun>();
   const FoldType type = naturalType(in.dtype);
   run->convert = halves(in.dtype);
-  run->loops = &argLoopsOf(params.minimum, type);
+  run->loops = &argLoopsForIsa()(params.minimum, type);
   run->elementSize = sizeOf(type);
   if (run->convert) run->workspace = in.elements() * sizeof(float);
   run->outer = in.shape.product(0, params.axis);

@@ -133,7 +133,7 @@ onEachDevice('augmentation', (device) => {
         }
         console.log(hash.digest('hex'))`
       const results = await Promise.all(
-        ['baseline', 'avx2', 'avx512'].map((isa) => run(source, { env: { NEEDLETAIL_ISA: isa } }))
+        ['baseline', 'avx2', 'avx512', 'avx512bf16'].map((isa) => run(source, { env: { NEEDLETAIL_ISA: isa } }))
       )
       for (const { code, output, errors } of results) assert.deepEqual([code, output], [0, results[0]!.output], errors)
     })

@@ -2,20 +2,13 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/isa/pick.h"
 #include "spec.h"
 
 namespace needletail {
 
 using CastLoop = void (*)(const void* from, void* to, int64_t n);
 
-namespace baseline {
-CastLoop castLoop(DType from, DType to);
-}
-namespace avx2 {
-CastLoop castLoop(DType from, DType to);
-}
-namespace avx512 {
-CastLoop castLoop(DType from, DType to);
-}
+NEEDLETAIL_ISA_RESULT(CastLoop, castLoop, DType from, DType to)
 
 }  // namespace needletail

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/isa/pick.h"
+
 namespace needletail {
 
 enum class Fold { sum, product, maximum, minimum };
@@ -28,18 +30,7 @@ struct ArgLoops {
 };
 constexpr int64_t kArgColumns = 256;
 
-#define NT_REDUCE_LOOPS                                 \
-  const FoldLoops& foldLoops(Fold fold, FoldType type); \
-  const ArgLoops& argLoops(bool minimum, FoldType type);
-
-namespace baseline {
-NT_REDUCE_LOOPS
-}
-namespace avx2 {
-NT_REDUCE_LOOPS
-}
-namespace avx512 {
-NT_REDUCE_LOOPS
-}
+NEEDLETAIL_ISA_RESULT(const FoldLoops&, foldLoops, Fold fold, FoldType type)
+NEEDLETAIL_ISA_RESULT(const ArgLoops&, argLoops, bool minimum, FoldType type)
 
 }  // namespace needletail
