@@ -22,7 +22,8 @@ namespace needletail {
   K(softmaxCrossEntropy, prepareSoftmaxCrossEntropy)                                                                  \
   K(softmaxCrossEntropyGradient, prepareSoftmaxCrossEntropyGradient) K(matmul, prepareMatmul)                         \
   K(convolution, prepareConvolution) K(convolutionData, prepareConvolutionData)                                       \
-  K(convolutionWeights, prepareConvolutionWeights) K(pool, preparePool) K(poolGradient, preparePoolGradient)          \
+  K(convolutionWeights, prepareConvolutionWeights) K(convolutionGradients, prepareConvolutionGradients)               \
+  K(pool, preparePool) K(poolGradient, preparePoolGradient)                                                           \
   K(batchNorm, prepareBatchNorm) K(batchNormGradient, prepareBatchNormGradient) K(layerNorm, prepareLayerNorm)        \
   K(layerNormGradient, prepareLayerNormGradient) K(permute, preparePermute) K(slice, prepareSlice)                    \
   K(pad, preparePad) K(concat, prepareConcat) K(gather, prepareGather) K(scatterAdd, prepareScatterAdd)               \

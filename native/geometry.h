@@ -8,27 +8,42 @@
 
 namespace needletail {
 
-// n images [h, w, c] and [oh, ow, o], a kernel [kh, kw] of `inner` = c / groups channels; outer = o / groups.
+// n images [h, w, c] and [oh, ow, o], a kernel [kh, kw] of `inner` = c / groups channels; outer = o / groups. Where it
+// is pooled, [ph, pw, o] is what [oh, ow, o] becomes.
 struct ConvolutionShape {
   Kernel kernel;
   Convolution params;
   DType dtype;
-  int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer;
+  int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer, ph, pw;
   explicit ConvolutionShape(const Call& call) : kernel(call.kernel), params(read<Convolution>(call.params)) {
-    // x, weights, y by kernel: (in 0, in 1, out 0), (out 0, in 1, in 0), (in 1, out 0, in 0).
-    const Spec& first = kernel == Kernel::convolution       ? call.in[0]
-                        : kernel == Kernel::convolutionData ? call.out[0]
-                                                            : call.in[1];
-    const Spec& weights = kernel == Kernel::convolutionWeights ? call.out[0] : call.in[1];
+    const Spec& x = image(call);
+    const Spec& weights = kernel == Kernel::convolutionWeights     ? call.out[0]
+                          : kernel == Kernel::convolutionGradients ? call.in[2]
+                                                                   : call.in[1];
     const Spec& last = kernel == Kernel::convolution ? call.out[0] : call.in[0];
-    dtype = first.dtype;
-    n = first.shape[0], h = first.shape[1], w = first.shape[2], c = first.shape[3];
-    oh = last.shape[1], ow = last.shape[2], o = last.shape[3];
+    dtype = x.dtype;
+    n = x.shape[0], h = x.shape[1], w = x.shape[2], c = x.shape[3];
+    ph = oh = last.shape[1], pw = ow = last.shape[2], o = last.shape[3];
     kh = weights.shape[1], kw = weights.shape[2];
     inner = c / params.groups, outer = o / params.groups;
+    if (params.pooled) {
+      oh = places(0, h, kh);
+      ow = places(1, w, kw);
+    }
   }
   bool hasBias() const { return params.epilogue.bias; }
   double products() const { return static_cast<double>(n) * oh * ow * o * kh * kw * inner; }
+
+ private:
+  static const Spec& image(const Call& call) {
+    return call.kernel == Kernel::convolution       ? call.in[0]
+           : call.kernel == Kernel::convolutionData ? call.out[0]
+                                                    : call.in[1];
+  }
+  int64_t places(int axis, int64_t size, int64_t kernel) const {
+    const Convolution& p = params;
+    return (size + p.low[axis] + p.high[axis] - (kernel - 1) * p.dilation[axis] - 1) / p.stride[axis] + 1;
+  }
 };
 
 // n images [h, w, c], pooled to [oh, ow, c].

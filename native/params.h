@@ -146,21 +146,6 @@ struct Matmul {
   }
 };
 
-// convolution: in: x [n, h, w, c], weights [o, kh, kw, c / groups], (bias [o]), (residual); out: y.
-// convolutionData: in: gradient, weights; out: dx.
-// convolutionWeights: in: gradient, x; out: dw, (db if epilogue.bias).
-struct Convolution {
-  int stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0}, dilation[2] = {1, 1};
-  int groups = 1;
-  Epilogue epilogue;
-  bool tf32 = false;  // as Matmul's
-  template <class F>
-  void fields(F f) {
-    for (int i = 0; i < 2; i++) f(stride[i]), f(low[i]), f(high[i]), f(dilation[i]);
-    f(groups), epilogue.fields(f), f(tf32);
-  }
-};
-
 // pool: in: x; out: y and, for a maximum, int32 positions h * width + w of the winners in the input plane.
 // poolGradient: in: gradient, (positions), (the pooled values, if the gradient of a ReLU that made what was pooled is
 // multiplied in; of a maximum alone); out: dx. gather of a maximum's gradient is op-level work.
@@ -174,6 +159,31 @@ struct Pool {
     f(maximum);
     for (int i = 0; i < 2; i++) f(size[i]), f(stride[i]), f(low[i]), f(high[i]);
     f(countPadding), f(reluGradient);
+  }
+};
+
+// convolution: in: x [n, h, w, c], weights [o, kh, kw, c / groups], (bias [o]), (residual); out: y.
+// convolutionData: in: gradient, weights, (the values of a reluGradient); out: dx.
+// convolutionWeights: in: gradient, x; out: dw, (db if epilogue.bias).
+// convolutionGradients, the two in one: in: gradient, x, weights, (the values of a reluGradient); out: dx, dw, (db if
+// epilogue.bias). The reluGradient is dx's.
+// Where it is pooled, a maximum over windows of y follows. The convolution's results are then the pool's: pooled values
+// and, unless nobody asks for them, positions. The gradient is that of the pooled values, and after the other inputs
+// come positions and, if pool.reluGradient, pooled values; the values of dx's reluGradient stay the last.
+struct Convolution {
+  int stride[2] = {1, 1}, low[2] = {0, 0}, high[2] = {0, 0}, dilation[2] = {1, 1};
+  int groups = 1;
+  Epilogue epilogue;
+  bool tf32 = false;  // as Matmul's
+  bool exact = false;  // no algorithm that rounds more than the sums do, as Winograd's
+  bool pooled = false;
+  Pool pool;  // where it is pooled
+  template <class F>
+  void fields(F f) {
+    for (int i = 0; i < 2; i++) f(stride[i]), f(low[i]), f(high[i]), f(dilation[i]);
+    f(groups), epilogue.fields(f), f(exact), f(pooled);
+    if (pooled) pool.fields(f);
+    f(tf32);
   }
 };
 

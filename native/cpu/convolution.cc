@@ -75,6 +75,7 @@ struct ConvertedConvolution final : Prepared {
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
   const Epilogue& epilogue = shape.params.epilogue;
+  if (shape.params.pooled || shape.kernel == Kernel::convolutionGradients) return nullptr;
   // The gradients have none, but that the bias' own comes with the weights'.
   const bool follows = epilogue.residual || epilogue.activation != Activation::none;
   if (shape.kernel == Kernel::convolutionWeights && follows) return nullptr;
@@ -93,5 +94,6 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
 std::unique_ptr<Prepared> prepareConvolution(const Call& call) { return prepare(call); }
 std::unique_ptr<Prepared> prepareConvolutionData(const Call& call) { return prepare(call); }
 std::unique_ptr<Prepared> prepareConvolutionWeights(const Call& call) { return prepare(call); }
+std::unique_ptr<Prepared> prepareConvolutionGradients(const Call& call) { return prepare(call); }
 
 }  // namespace needletail

@@ -8,7 +8,7 @@ namespace needletail::cuda {
 namespace {
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
-  if (!isFloat(call.in[0].dtype)) return nullptr;
+  if (!isFloat(call.in[0].dtype) || read<Convolution>(call.params).pooled) return nullptr;
   if (auto prepared = convolutionByCudnn(call)) return prepared;
   return convolutionByKernels(call);
 }
@@ -18,5 +18,7 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
 std::unique_ptr<Prepared> prepareConvolution(const Call& call) { return prepare(call); }
 std::unique_ptr<Prepared> prepareConvolutionData(const Call& call) { return prepare(call); }
 std::unique_ptr<Prepared> prepareConvolutionWeights(const Call& call) { return prepare(call); }
+// Its parts are as fast: cuDNN has no engine that looks at the gradient once.
+std::unique_ptr<Prepared> prepareConvolutionGradients(const Call&) { return nullptr; }
 
 }  // namespace needletail::cuda

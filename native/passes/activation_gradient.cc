@@ -1,5 +1,5 @@
-// dx = relu'(y) * k(...), where k is a kernel that takes an activation: one kernel makes dx, and what k alone would
-// have made is neither written nor read.
+// dx = relu'(y) * k(...), where k is a kernel that takes an activation: one kernel makes dx (and k's other results),
+// and what k alone would have made of it is neither written nor read.
 #include "ops/elementwise_rows.h"
 #include "params.h"
 #include "passes/passes.h"
@@ -19,7 +19,8 @@ bool extend(Call& call) {
 // The call makes what it made times the gradient of the ReLU whose values are the last input.
 bool withActivation(Call& call) {
   switch (call.kernel) {
-    case Kernel::convolutionData: return extend<Convolution>(call);
+    case Kernel::convolutionData:
+    case Kernel::convolutionGradients: return extend<Convolution>(call);
     case Kernel::matmul: return extend<Matmul>(call);
     case Kernel::poolGradient: {
       auto params = read<Pool>(call.params);
@@ -51,10 +52,9 @@ bool fuse(Program& program, int at) {
   if (y == gradient || !uses.isFor(gradient, at)) return false;
   const int made = uses.of(gradient).writers[0];
   const Step& maker = program.steps[made];
-  if (maker.call.out.size() != 1 || maker.call.out[0].elements() != step.call.in[0].elements()) return false;
-  for (size_t k = 0; k < maker.call.in.size(); k++) {
-    if (uses.isWrittenBetween(maker.buffers[k], made, at)) return false;
-  }
+  const size_t inputs = maker.call.in.size();
+  if (maker.buffers[inputs] != gradient || maker.call.out[0].elements() != step.call.in[0].elements()) return false;
+  if (!uses.canWait(made, at)) return false;
   Call call = maker.call;
   if (!withActivation(call)) return false;
   if (call.kernel == Kernel::poolGradient) {
@@ -65,9 +65,10 @@ bool fuse(Program& program, int at) {
     call.in.push_back(call.out[0]);
   }
   SmallVector<int, 8> buffers;
-  for (size_t k = 0; k < maker.call.in.size(); k++) buffers.push_back(maker.buffers[k]);
+  for (size_t k = 0; k < inputs; k++) buffers.push_back(maker.buffers[k]);
   buffers.push_back(y);
   buffers.push_back(result);
+  for (size_t k = inputs + 1; k < maker.buffers.size(); k++) buffers.push_back(maker.buffers[k]);
   if (!program.replace(at, std::move(call), maker.op, std::move(buffers))) return false;
   program.remove(made);
   return true;

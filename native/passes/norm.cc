@@ -21,20 +21,6 @@ int normOf(const Program& program, const Uses& uses, int at, int k) {
   return p.relu || p.residual ? -1 : made;
 }
 
-// Whether the step can be run at a later place instead; what step `gone` reads doesn't matter.
-bool canWait(const Program& program, const Uses& uses, int made, int until, int gone) {
-  const Step& step = program.steps[made];
-  const size_t inputs = step.call.in.size();
-  for (size_t k = 0; k < step.buffers.size(); k++) {
-    if (uses.isWrittenBetween(step.buffers[k], made, until)) return false;
-    if (k < inputs) continue;
-    for (int reader : uses.of(step.buffers[k]).readers) {
-      if (reader > made && reader < until && reader != gone) return false;
-    }
-  }
-  return true;
-}
-
 bool fuseForward(Program& program, int at) {
   if (!isRow(program.steps[at], Row::relu)) return false;
   const Uses uses(program);
@@ -50,7 +36,7 @@ bool fuseForward(Program& program, int at) {
   }
   if (norm < 0 || (residual >= 0 && uses.isWrittenBetween(residual, sum, at))) return false;
   Step fused = program.steps[norm];
-  if (!canWait(program, uses, norm, at, sum)) return false;
+  if (!uses.canWait(norm, at, sum)) return false;
   auto params = read<BatchNorm>(fused.call.params);
   params.relu = true;
   params.residual = residual >= 0;

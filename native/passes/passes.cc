@@ -10,9 +10,11 @@ namespace {
 constexpr Pass kPasses[] = {
     {"hoisted", hoistConstants},
     {"made in place", makeInPlace},
+    {"pairs of convolution gradients joined", joinConvolutionGradients},
     {"activation gradients fused", fuseActivationGradients},
     {"batch norms fused", fuseNorms},
     {"epilogues fused", fuseEpilogues},
+    {"pools fused", fusePools},
     {"casts shared", shareCasts},
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},
@@ -45,6 +47,19 @@ bool Uses::isWrittenBetween(int buffer, int first, int last) const {
     if (writer > first && writer < last) return true;
   }
   return false;
+}
+
+bool Uses::canWait(int at, int until, int gone) const {
+  const Step& step = program_.steps[at];
+  const size_t inputs = step.call.in.size();
+  for (size_t k = 0; k < step.buffers.size(); k++) {
+    if (isWrittenBetween(step.buffers[k], at, until)) return false;
+    if (k < inputs) continue;
+    for (int reader : uses_[step.buffers[k]].readers) {
+      if (reader > at && reader < until && reader != gone) return false;
+    }
+  }
+  return true;
 }
 
 bool isRow(const Step& step, Row row, int immediates) {

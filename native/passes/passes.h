@@ -17,6 +17,8 @@ struct Pass {
 int hoistConstants(Program& program);
 // in_place.cc: a value that is only made to be copied is made where the copy goes.
 int makeInPlace(Program& program);
+// convolution_gradients.cc: the two gradients of a convolution become one call.
+int joinConvolutionGradients(Program& program);
 // activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.
 int fuseActivationGradients(Program& program);
 // norm.cc: a ReLU, and the addition before it, go into the batch norm that they follow; their gradient into its
@@ -24,6 +26,8 @@ int fuseActivationGradients(Program& program);
 int fuseNorms(Program& program);
 // epilogue.cc: a ReLU or GELU, and the addition before it, go into the convolution or matmul that they follow.
 int fuseEpilogues(Program& program);
+// pool.cc: a maximum over windows goes into the convolution before it, and its gradient into the convolution's.
+int fusePools(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a
 // cast; what is there when the program begins, as weights are, is cast by one call.
 int shareCasts(Program& program);

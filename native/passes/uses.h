@@ -21,6 +21,8 @@ class Uses {
   bool isFor(int buffer, int reader) const;
   // Whether a step between the two (neither included) writes the buffer.
   bool isWrittenBetween(int buffer, int first, int last) const;
+  // Whether a step can be run at a later place instead; what step `gone` reads doesn't matter.
+  bool canWait(int step, int until, int gone = -1) const;
 
  private:
   const Program& program_;
