@@ -23,10 +23,11 @@ bool fuseForward(Program& program, int at) {
   Call call{Kernel::convolution, write(params), maker.call.in, {pool.call.out[0]}};
   SmallVector<int, 8> buffers(maker.buffers.begin(), maker.buffers.begin() + maker.call.in.size());
   buffers.push_back(pool.buffers[1]);
-  const Use& positions = uses.of(pool.buffers[2]);
-  if (positions.result || !positions.readers.empty()) {
-    call.out.push_back(pool.call.out[1]);
-    buffers.push_back(pool.buffers[2]);
+  for (size_t k = 1; k < pool.call.out.size(); k++) {  // the positions, where somebody asks for them
+    const Use& positions = uses.of(pool.buffers[k + 1]);
+    if (!positions.result && positions.readers.empty()) continue;
+    call.out.push_back(pool.call.out[k]);
+    buffers.push_back(pool.buffers[k + 1]);
   }
   if (!program.replace(at, std::move(call), maker.op, std::move(buffers))) return false;
   program.remove(made);
