@@ -313,17 +313,19 @@ enum class OptimizerKind { sgd, adam, adamw };
 // float32 [] (gradients are taken times it; 0: the step is left out, nothing changes), then for each of `count`
 // parameters: parameter, gradient, slots...; out, in place: for each: parameter, slots... SGD has one slot (velocity)
 // when momentum != 0, else none; Adam and AdamW have two (first and second moment). Slots are float32, whatever the
-// parameter; a gradient may be of any floating dtype.
+// parameter; a gradient may be of any floating dtype. After these outputs come half-precision copies of the first
+// `copies` parameters, which are float32 then; a step that is left out leaves the copies as they are.
 struct Optimizer {
   OptimizerKind kind = OptimizerKind::sgd;
   int count = 0;
   double momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
   bool nesterov = false;
+  int copies = 0;
   static constexpr int kScalars = 3;  // the inputs before those of the parameters
   int slots() const { return kind != OptimizerKind::sgd ? 2 : momentum != 0 ? 1 : 0; }
   template <class F>
   void fields(F f) {
-    f(kind), f(count), f(momentum), f(beta1), f(beta2), f(epsilon), f(weightDecay), f(nesterov);
+    f(kind), f(count), f(momentum), f(beta1), f(beta2), f(epsilon), f(weightDecay), f(nesterov), f(copies);
   }
 };
 

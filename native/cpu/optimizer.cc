@@ -22,8 +22,9 @@ struct Chunk {
 struct OptimizerRun final : Prepared {
   Optimizer params;
   int slots;
+  int copiesAt;  // among the buffers
   struct DTypes {
-    DType parameter, gradient;
+    DType parameter, gradient, copy;
   };
   std::vector<DTypes> dtypes;
   std::vector<Chunk> chunks;
@@ -69,6 +70,7 @@ struct OptimizerRun final : Prepared {
     float* parameter = target(of.parameter, own[0], c.first, values);
     update(step, c.count, parameter, floats(of.gradient, own[1], c.first, c.count, gradients), first, second);
     finish(of.parameter, own[0], c.first, c.count, parameter);
+    if (c.parameter < params.copies) finish(of.copy, buffers[copiesAt + c.parameter], c.first, c.count, parameter);
   }
 
   void run(Stream&, void* const* buffers) override {
@@ -87,11 +89,14 @@ std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->params = read<Optimizer>(call.params);
   run->slots = run->params.slots();
+  const int inPlace = run->params.count * (1 + run->slots);
+  run->copiesAt = static_cast<int>(call.in.size()) + inPlace;
   double total = 0;
   for (int p = 0; p < run->params.count; p++) {
     const int own = Optimizer::kScalars + p * (2 + run->slots);
     const Spec& spec = call.in[own];
-    run->dtypes.push_back({spec.dtype, call.in[own + 1].dtype});
+    const DType copy = p < run->params.copies ? call.out[inPlace + p].dtype : spec.dtype;
+    run->dtypes.push_back({spec.dtype, call.in[own + 1].dtype, copy});
     const int64_t n = spec.elements();
     for (int64_t first = 0; first < n; first += kChunk) run->chunks.push_back({p, first, std::min(kChunk, n - first)});
     total += static_cast<double>(n);

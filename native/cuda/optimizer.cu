@@ -106,6 +106,7 @@ struct OptimizerRun final : Prepared {
 std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->p = read<Optimizer>(call.params);
+  if (run->p.copies > 0) return nullptr;
   run->slots = run->p.slots();
   for (int k = 0; k < run->p.count; k++) {
     const int own = Optimizer::kScalars + k * (2 + run->slots);

@@ -76,6 +76,7 @@ Specs inferOptimizer(const Arguments& args) {
 
 void forwardOptimizer(const Arguments& args, Tensors&) {
   auto p = read<Optimizer>(args.params);
+  p.copies = 0;  // passes ask for them
   const int each = 2 + p.slots(), count = p.count;
   for (int first = 0; first < count; first += kGroup) {
     p.count = std::min(kGroup, count - first);
