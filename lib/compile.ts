@@ -4,6 +4,7 @@ import { device, movesSoFar } from './device.js'
 import { native } from './native.js'
 import { call, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
+import { Profile, type ProfiledCall } from './profile.js'
 import { checkCompute, computing, currentCompute, type Compute } from './compute.js'
 
 export interface CompileOptions {
@@ -17,6 +18,11 @@ export interface CompileOptions {
 export interface Program {
   /** One line a kernel call, and the memory plan. */
   toString(): string
+  /**
+   * Runs the recording once, as a call with these arguments does, and tells what each kernel call has taken; waits for it. Caches are
+   * cold at a recording's first run: profile a later one.
+   */
+  profile(...args: unknown[]): Profile
 }
 
 export interface Compiled<A extends unknown[], R> {
@@ -62,6 +68,18 @@ class Recording implements Program {
   }
   toString(): string {
     return native.programText(this.program)
+  }
+  profile(...args: unknown[]): Profile {
+    if (this.isStale) {
+      throw expected(
+        'profile',
+        'a recording of tensors that are where they were',
+        'one of which some have been moved to another device'
+      )
+    }
+    const inputs = tensorsIn(args)
+    putInputs('profile', inputs)
+    return new Profile(JSON.parse(native.programProfile(this.program, inputs.length)) as ProfiledCall[])
   }
   /** Whether it reads or changes memory that a tensor has left for another device. */
   get isStale(): boolean {

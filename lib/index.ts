@@ -8,6 +8,7 @@ export { withCompute } from './compute.js'
 export type { Compute } from './compute.js'
 export { compile, noteDependency } from './compile.js'
 export type { Compiled, CompileOptions, Program } from './compile.js'
+export type { Profile, ProfiledCall } from './profile.js'
 export {
   device,
   devices,

@@ -40,6 +40,7 @@ export interface Native {
   replay(program: number, inputs: number): number
   programState(program: number): number
   programText(program: number): string
+  programProfile(program: number, inputs: number): string
   programFree(program: number): void
   memory(): { tensors: number; bytes: number; peakBytes: number; reservedBytes: number; limitBytes: number }
   counters(): { crossings: number; allocations: number; executed: number; prepared: number }

@@ -575,17 +575,27 @@ Program& programOf(const Call_& c) {
     failArgument("a program", "something else");
   return *programs[index];
 }
+// The arguments of a recorded function. Of a replay they are as recorded: its signature says so.
+Tensors inputsOf(const Call_& c, const Program& program) {
+  Tensors inputs = c.list(0, c.integer(1), "compile");
+  if (inputs.size() != program.inputs.size())
+    throw expected("profile", std::to_string(program.inputs.size()) + " tensors, as recorded",
+                   std::to_string(inputs.size()));
+  for (size_t i = 0; i < inputs.size(); i++) {
+    if (!(inputs[i].spec() == program.inputs[i].spec))
+      throw expected("profile", program.inputs[i].spec.text() + ", as recorded", inputs[i].spec().text());
+  }
+  return inputs;
+}
 // replay(program, inputs) → number of results
 napi_value replay(const Call_& c) {
   Program& program = programOf(c);
-  const Tensors inputs = c.list(0, c.integer(1), "compile");
-  if (inputs.size() != program.inputs.size())
-    failArgument("the recorded number of inputs", std::to_string(inputs.size()).c_str());
-  for (size_t i = 0; i < inputs.size(); i++) {
-    if (!(inputs[i].spec() == program.inputs[i].spec))
-      failArgument(program.inputs[i].spec.text().c_str(), inputs[i].spec().text().c_str());
-  }
-  return c.give(program.replay(inputs));
+  return c.give(program.replay(inputsOf(c, program)));
+}
+// programProfile(program, inputs) → JSON text
+napi_value programProfile(const Call_& c) {
+  Program& program = programOf(c);
+  return c.text(program.profile(inputsOf(c, program)));
 }
 // isStale(program): whether a tensor that it knows has left its memory
 napi_value isStale(const Call_& c) {
@@ -806,6 +816,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("replay", replay),
                                                 FUNCTION("programState", programState),
                                                 FUNCTION("programText", programText),
+                                                FUNCTION("programProfile", programProfile),
                                                 FUNCTION("programFree", programFree),
                                                 FUNCTION("memory", memory),
                                                 FUNCTION("counters", counters),

@@ -82,6 +82,7 @@ struct Mark {
   virtual ~Mark() = default;
   virtual bool passed() = 0;  // whether all that was enqueued before it has run
   virtual void wait() = 0;  // until it has; throws what has become of the device
+  virtual double since(Mark& earlier) = 0;  // milliseconds between two that are timed and have passed
 };
 
 // What a stream was given once, to be launched again as one thing.
@@ -93,7 +94,7 @@ struct Captured {
 // Of backends where run() only enqueues.
 struct StreamCalls {
   void (*open)(Stream&);  // makes the stream's handle
-  std::unique_ptr<Mark> (*mark)(Stream&);
+  std::unique_ptr<Mark> (*mark)(Stream&, bool timed);
   // Host memory that the device copies from and to while the host goes on; null when there is none.
   std::shared_ptr<void> (*hostMemory)(size_t bytes);
   // What `work` enqueues, kept instead of run. Its memory must stay. Throws where something in it can't be kept.

@@ -29,7 +29,7 @@ struct Program::Run {
   bool threadBound = false;
 
   // The calls, one by one.
-  void call(Queue& queue, Stream& stream) const {
+  void call(Queue& queue, Stream& stream, Clock* clock = nullptr) const {
     for (const Item& item : items) {
       if (queue.stopping()) return;
       stream.op = item.op;
@@ -40,6 +40,7 @@ struct Program::Run {
       } else {
         queue.runPrepared(stream, *item.prepared, item.buffers.data());
       }
+      if (clock) clock->tick(stream);
     }
   }
   // As one launch where the device can, but for the first time: what a device does at a kernel's first launch, loading
@@ -201,7 +202,9 @@ void Program::finish() {
   run_ = std::move(run);
 }
 
-Tensors Program::replay(const Tensors& given) {
+Tensors Program::replay(const Tensors& given) { return enqueue(given, nullptr); }
+
+Tensors Program::enqueue(const Tensors& given, std::shared_ptr<Clock> clock) {
   Tensors out;
   for (const Port& port : results) out.push_back(Tensor::make(port.spec, new Storage(*device, port.spec.bytes())));
   std::vector<void*> from, to;
@@ -209,19 +212,27 @@ Tensors Program::replay(const Tensors& given) {
   for (const Tensor& t : out) to.push_back(t.storage()->data);
   Queue& queue = device->queue;
   const Backend& backend = device->backend;
-  auto task = [run = run_, from = std::move(from), to = std::move(to), &queue, &backend](Stream& stream) {
+  auto task = [run = run_, from = std::move(from), to = std::move(to), clock = std::move(clock), &queue,
+               &backend](Stream& stream) {
     stream.op = "compile";
     try {
+      if (clock) clock->tick(stream);
       for (size_t i = 0; i < from.size(); i++) {
         if (Failure failure = queue.failureOf(from[i]))
           return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
         backend.copy(stream, run->inputs[i].memory, from[i], run->inputs[i].bytes);
       }
-      run->launch(queue, stream, backend);
+      if (clock) {
+        clock->tick(stream);
+        run->call(queue, stream, clock.get());
+      } else {
+        run->launch(queue, stream, backend);
+      }
       for (size_t i = 0; i < to.size(); i++) {
         queue.heal(to[i]);
         backend.copy(stream, to[i], run->results[i].memory, run->results[i].bytes);
       }
+      if (clock) clock->tick(stream);
     } catch (const std::exception& error) {
       queue.fail(std::make_shared<const Error>(std::string(stream.op) + ": " + error.what(), Fault::device), to.data(),
                  static_cast<int>(to.size()), 0);
@@ -229,6 +240,31 @@ Tensors Program::replay(const Tensors& given) {
   };
   queue.push(std::move(task), run_->cost, run_->threadBound);
   return out;
+}
+
+std::string Program::profile(const Tensors& given) {
+  auto clock = std::make_shared<Clock>(device->backend);
+  const Tensors out = enqueue(given, clock);
+  device->queue.wait();
+  if (Failure failure = device->queue.takeFailure()) throw *failure;
+  const std::vector<double> ticks = clock->ticks();
+  if (ticks.size() != steps.size() + 3) throw Error("compile: expected a whole run to profile, got a part of it.");
+
+  auto copy = [](const std::vector<Port>& ports) {
+    Call call{Kernel::copy, {}, {}, {}};
+    for (const Port& port : ports) call.in.push_back(port.spec), call.out.push_back(port.spec);
+    return call;
+  };
+  std::string json;
+  size_t at = 0;
+  auto add = [&](const char* op, const Call& call) {
+    json += (at ? ",\n" : "[") + timedCall(op, call, ticks[at], ticks[at + 1]);
+    at++;
+  };
+  add("arguments", copy(inputs));
+  for (const Step& step : steps) add(step.op, step.call);
+  add("results", copy(results));
+  return json + "]";
 }
 
 bool Program::isStale() const {

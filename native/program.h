@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "profile.h"
 #include "tensor.h"
 
 namespace needletail {
@@ -34,6 +35,9 @@ class Program {
   void finish();
   // Copies the inputs in, runs, copies the results out: one command in the queue, no allocation but the results.
   Tensors replay(const Tensors& inputs);
+  // A replay that is waited for: a JSON list of its timed calls. Copying the inputs in and the results out are calls,
+  // too.
+  std::string profile(const Tensors& inputs);
   // Whether a tensor that it reads or changes has left its memory.
   bool isStale() const;
   // One line a step: kernel, parameters, buffers with shapes; then the memory plan.
@@ -64,6 +68,7 @@ class Program {
   // What the queue needs for a replay, captured by devices that can; holds nothing that is counted on the JavaScript
   // thread.
   struct Run;
+  Tensors enqueue(const Tensors& inputs, std::shared_ptr<Clock> clock);
   size_t aligned(size_t bytes) const;
   void* addressOf(int buffer) const;
   void* arena_ = nullptr;

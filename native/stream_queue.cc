@@ -76,7 +76,7 @@ auto noticedAt(const char* op, F f) {
 }  // namespace
 
 std::unique_ptr<Mark> StreamQueue::mark() {
-  return noticedAt(stream_.op, [&] { return calls_.mark(stream_); });
+  return noticedAt(stream_.op, [&] { return calls_.mark(stream_, false); });
 }
 
 Failure StreamQueue::takeComplaint() {

@@ -56,8 +56,9 @@ void* placeFor(size_t bytes) {
 
 struct EventMark final : Mark {
   cudaEvent_t event = nullptr;
-  explicit EventMark(Stream& stream) {
-    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync), "a mark");
+  EventMark(Stream& stream, bool timed) {
+    const unsigned flags = cudaEventBlockingSync | (timed ? cudaEventDefault : cudaEventDisableTiming);
+    check(cudaEventCreateWithFlags(&event, flags), "a mark");
     if (const cudaError_t status = cudaEventRecord(event, streamOf(stream)); status != cudaSuccess) {
       cudaEventDestroy(event);
       check(status, "a mark");
@@ -74,10 +75,16 @@ struct EventMark final : Mark {
     }
     check(cudaEventSynchronize(event), "the work");
   }
+  double since(Mark& earlier) override {
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, static_cast<EventMark&>(earlier).event, event), "a clock");
+    return milliseconds;
+  }
 };
 struct PassedMark final : Mark {
   bool passed() override { return true; }
   void wait() override {}
+  double since(Mark&) override { return 0; }
 };
 
 struct Graph final : Captured {
@@ -113,9 +120,9 @@ std::unique_ptr<Captured> capture(Stream& stream, const std::function<void()>& w
   return made;
 }
 
-std::unique_ptr<Mark> mark(Stream& stream) {
+std::unique_ptr<Mark> mark(Stream& stream, bool timed) {
   if (described()) return std::make_unique<PassedMark>();
-  return std::make_unique<EventMark>(stream);
+  return std::make_unique<EventMark>(stream, timed);
 }
 
 void open(Stream& stream) {

@@ -115,6 +115,78 @@ onEachDevice('compile', () => {
     assert(Number(planned) * 4 < Number(all), text.split('\n').at(-2))
   })
 
+  it('profiles a recording: one more call of it, timed kernel by kernel', () => {
+    const total = nt.zeros([])
+    const f = nt.compile((x: nt.Tensor, { w }: { w: nt.Tensor }) => {
+      const y = nt.matmul(x, w).relu().sum()
+      nt.assign(total, total.add(y))
+      return y
+    })
+    const [x, w] = [nt.ones([4, 8]), nt.ones([8, 2])]
+    for (let i = 0; i < 3; i++) f(x, { w })
+    const program = f.programs[0]!
+    const profile = program.profile(x, { w })
+    assert.equal(total.itemSync(), 4 * 64)
+
+    const { calls } = profile
+    const steps = String(program)
+      .split('\n')
+      .filter((line) => line.includes(' = '))
+    assert.equal(calls.length, steps.length + 2)
+    assert.deepEqual([calls[0]!.op, calls.at(-1)!.op], ['arguments', 'results'])
+    for (const [i, { op, call }] of calls.slice(1, -1).entries()) assert(steps[i]!.includes(`= ${op}.${call} <-`), op)
+    const product = calls.find(({ kernel }) => kernel === 'matmul')!
+    assert.deepEqual(product.inputs, ['float32 [4, 8]', 'float32 [8, 2]'])
+    assert.deepEqual(product.outputs, ['float32 [4, 2]'])
+    assert.equal(product.bytes, 4 * (4 * 8 + 8 * 2 + 4 * 2))
+    assert.equal(product.operations, 2 * 4 * 8 * 2)
+    let end = 0
+    for (const { start, ms } of calls) {
+      assert(start >= end - 1e-9 && ms >= 0, `${start} ${ms} after ${end}`)
+      end = start + ms
+    }
+    assert.equal(profile.ms, end)
+
+    const [header, ...rows] = String(profile).split('\n')
+    assert.match(header!, /^ *ms +share +MB +GB\/s +GFLOP\/s +call$/)
+    const ms = rows.slice(0, -1).map((row) => Number.parseFloat(row))
+    assert.deepEqual(
+      ms,
+      [...ms].sort((a, b) => b - a)
+    )
+    assert.match(String(profile), / matmul {2}float32 \[4, 8\], \[8, 2\] -> \[4, 2\]\n/)
+    assert.match(rows.at(-1)!, new RegExp(`ms in ${calls.length} calls, 0.00 MB$`))
+
+    interface Event {
+      name: string
+      ph: string
+      ts: number
+      dur: number
+    }
+    const { traceEvents } = JSON.parse(profile.trace()) as { traceEvents: Event[] }
+    assert.deepEqual(
+      traceEvents.map(({ ph, ts, dur }) => [ph, ts, dur]),
+      calls.map(({ start, ms }) => ['X', start * 1000, ms * 1000])
+    )
+    assert(traceEvents.some(({ name }) => name === 'matmul'))
+
+    assert.throws(() => program.profile(x), /^Error: profile: expected 2 tensors, as recorded, got 1\.$/)
+    assert.throws(() => program.profile(w, x), /profile: expected float32 \[4, 8\], as recorded, got float32 \[8, 2\]/)
+  })
+
+  it('counts the operations of convolutions in a profile, and passes on what a call fails with', () => {
+    const f = nt.compile((x: nt.Tensor, w: nt.Tensor, at: nt.Tensor<'int32'>) =>
+      nt.gather(nt.conv2d(x, w, { padding: 'same' }), at, 3)
+    )
+    const index = (i: number) => nt.tensor([i], { dtype: 'int32' })
+    const args = [nt.ones([2, 6, 6, 4]), nt.ones([8, 3, 3, 4])] as const
+    for (let i = 0; i < 2; i++) f(...args, index(1))
+    const program = f.programs[0]!
+    const convolution = program.profile(...args, index(1)).calls.find((c) => c.kernel === 'convolution')!
+    assert.equal(convolution.operations, 2 * (2 * 6 * 6) * 8 * (3 * 3 * 4))
+    assert.throws(() => program.profile(...args, index(8)), /expected indices in \[0, 8\), got 8/)
+  })
+
   it('draws new random numbers in each replay', () => {
     nt.random.seed(1)
     const f = nt.compile(() => nt.random.uniform([4]))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -54,6 +55,7 @@ struct EmulatedEvent {
     std::mutex mutex;
     std::condition_variable changed;
     bool passed = true;
+    std::chrono::steady_clock::time_point time;
   };
   std::shared_ptr<State> state = std::make_shared<State>();
 };
@@ -226,6 +228,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   stream->push([state = event->state] {
     std::lock_guard lock(state->mutex);
     state->passed = true;
+    state->time = std::chrono::steady_clock::now();
     state->changed.notify_all();
   });
   return cudaSuccess;
@@ -241,6 +244,16 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     std::unique_lock lock(event->state->mutex);
     event->state->changed.wait(lock, [&] { return event->state->passed; });
   }
+  return answer(lost.load());
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  BEGIN;
+  auto time = [](cudaEvent_t event) {
+    std::lock_guard lock(event->state->mutex);
+    return event->state->time;
+  };
+  *milliseconds = std::chrono::duration<float, std::milli>(time(to) - time(from)).count();
   return answer(lost.load());
 }
 
