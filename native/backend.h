@@ -65,7 +65,28 @@ struct Prepared {
   virtual ~Prepared() = default;
   // buffers: the call's inputs, then its outputs. A failure is thrown as Error without the op's name.
   virtual void run(Stream& stream, void* const* buffers) = 0;
-  size_t workspace = 0;  // bytes of scratch memory that run() uses
+
+  // Of a call that first brings one of its inputs into a layout of its own, as weights often are: which input, and the
+  // bytes that takes. While the input stays as it is a Program keeps what pack() has made of it, and runPacked() gets
+  // that in the input's place. Its results are those of run() to the bit.
+  struct Packing {
+    int input = -1;  // none
+    size_t bytes = 0;
+  } packing;
+  virtual void pack(Stream&, const void* /*input*/, void* /*packed*/) {}
+  virtual void runPacked(Stream&, void* const* /*buffers*/) {}
+
+  // What of a call is run. pack: its buffers are the input and what is made of it.
+  enum class Part : uint8_t { whole, pack, packed };
+  void run(Stream& stream, void* const* buffers, Part part) {
+    switch (part) {
+      case Part::whole: return run(stream, buffers);
+      case Part::pack: return pack(stream, buffers[0], buffers[1]);
+      case Part::packed: return runPacked(stream, buffers);
+    }
+  }
+
+  size_t workspace = 0;  // bytes of scratch memory that any of them uses
   double cost = 0;  // estimated nanoseconds on one thread; decides whether a reader runs it itself
   bool threadBound = false;  // true: only the queue's own thread may run it (it uses the OpenMP team)
   std::atomic<int> references{0};

@@ -120,6 +120,7 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
   for (int i = 0; i < outputs; i++) {
     call.out.push_back(out[i].spec());
     Storage* storage = out[i].storage();
+    storage->version++;
     buffers.push_back(storage->data);
     for (const Tensor& t : in) {
       if (t.storage() == storage) inPlace |= 1u << std::min(i, 31);
@@ -158,11 +159,6 @@ Tensors apply(const Op& op, const Tensors& given, const Params& params) {
     out.push_back(alias ? Tensor::make(specs[i], in[alias - 1].storage()) : empty(specs[i]));
   }
   op.forward(arguments, out);
-  if (op.changesAlias) {
-    for (size_t i = 0; i < specs.size() && i < 4; i++) {
-      if (op.alias[i]) out[i].storage()->version++;
-    }
-  }
   if (op.backward && gradientMode()) {
     for (const Tensor& t : in) {
       if (t && t.requiresGradient()) {

@@ -70,7 +70,6 @@ struct Op {
   // For results that share their input's memory: views (reshape) and in-place changes.
   // alias[i] = 1 + index of the input whose storage output i shares, 0 for none.
   uint8_t alias[4] = {0, 0, 0, 0};
-  bool changesAlias = false;  // true: the shared memory is written (in place), and its version goes up
   // Default device operands: which inputs may be immediate numbers (elementwise only); others are materialised.
   bool takesImmediates = false;
   Casts casts = Casts::widest;

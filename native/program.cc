@@ -18,28 +18,43 @@ struct Program::Run {
     const char* op;
     void* workspace;  // of its own, where a capture keeps its address; null: the queue's
     std::vector<void*> buffers;
+    Prepared::Part part;
   };
   struct Copy {
     void* memory;
     size_t bytes;
   };
   std::vector<Item> items;
+  std::vector<Item> prologue;
+  std::vector<bool> due;  // of the prologue: what must be made anew
   std::vector<Copy> inputs, results;
   double cost = 0;
   bool threadBound = false;
 
+  static void call(const Item& item, Queue& queue, Stream& stream) {
+    stream.op = item.op;
+    if (item.workspace) {
+      Stream own = stream;
+      own.workspace = item.workspace;
+      item.prepared->run(own, item.buffers.data(), item.part);
+    } else {
+      queue.runPrepared(stream, *item.prepared, item.buffers.data(), item.part);
+    }
+  }
+  // What is due stays so where this fails.
+  void prepare(Queue& queue, Stream& stream, const std::vector<int>& changed) {
+    for (int i : changed) due[i] = true;
+    for (size_t i = 0; i < prologue.size(); i++) {
+      if (!due[i]) continue;
+      call(prologue[i], queue, stream);
+      due[i] = false;
+    }
+  }
   // The calls, one by one.
   void call(Queue& queue, Stream& stream, Clock* clock = nullptr) const {
     for (const Item& item : items) {
       if (queue.stopping()) return;
-      stream.op = item.op;
-      if (item.workspace) {
-        Stream own = stream;
-        own.workspace = item.workspace;
-        item.prepared->run(own, item.buffers.data());
-      } else {
-        queue.runPrepared(stream, *item.prepared, item.buffers.data());
-      }
+      call(item, queue, stream);
       if (clock) clock->tick(stream);
     }
   }
@@ -108,6 +123,7 @@ std::unique_ptr<Program> Recorder::finish(const Tensors& results) {
 
 Program::~Program() {
   for (Step& step : steps) step.prepared->references--;
+  for (Keeping& keeping : prologue) keeping.step.prepared->references--;
   if (arena_) device->allocator.release(arena_, arenaBytes);
 }
 
@@ -139,6 +155,50 @@ void Program::remove(size_t index) {
   steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
+void Program::addKept(Step step) {
+  Keeping keeping;
+  const size_t inputs = step.part == Prepared::Part::pack ? 1 : step.call.in.size();
+  auto follow = [&](int buffer) {
+    if (std::find(keeping.from.begin(), keeping.from.end(), buffer) == keeping.from.end())
+      keeping.from.push_back(buffer);
+  };
+  for (size_t k = 0; k < inputs; k++) {
+    const int b = step.buffers[k];
+    if (buffers[b].kind == Buffer::external) follow(b);
+    for (const Keeping& before : prologue) {
+      const auto& made = before.step.buffers;
+      if (std::find(made.begin(), made.end(), b) == made.end()) continue;
+      for (int from : before.from) follow(from);
+    }
+  }
+  for (size_t k = inputs; k < step.buffers.size(); k++) buffers[step.buffers[k]].kind = Buffer::kept;
+  step.prepared->references++;
+  keeping.step = std::move(step);
+  prologue.push_back(std::move(keeping));
+}
+
+void Program::keep(size_t index) {
+  addKept(steps[index]);
+  remove(index);
+}
+
+void Program::keepPacked(size_t index) {
+  Step& step = steps[index];
+  const Prepared::Packing& packing = step.prepared->packing;
+  const int packed = static_cast<int>(buffers.size());
+  buffers.push_back({Buffer::kept, packing.bytes, {}, 0, -1, -1});
+  Step pack{step.call, step.op, {step.buffers[packing.input], packed}, step.prepared, Prepared::Part::pack};
+  addKept(std::move(pack));
+  step.buffers[packing.input] = packed;
+  step.part = Prepared::Part::packed;
+}
+
+uint64_t Program::version(const Keeping& keeping) const {
+  uint64_t sum = 0;
+  for (int b : keeping.from) sum += buffers[b].held->version;
+  return sum;
+}
+
 size_t Program::aligned(size_t bytes) const {
   const size_t unit = device->backend.alignment;
   return (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
@@ -152,6 +212,9 @@ void Program::finish() {
     }
   }
   for (const Port& port : results) buffers[port.buffer].last = static_cast<int>(steps.size());
+  for (Buffer& buffer : buffers) {
+    if (buffer.kind == Buffer::kept) buffer.first = -1, buffer.last = static_cast<int>(steps.size());
+  }
   // Where a capture keeps addresses, scratch memory is a value like any other.
   std::vector<int> scratch(steps.size(), -1);
   if (device->backend.stream) {
@@ -189,13 +252,22 @@ void Program::finish() {
   if (arenaBytes) arena_ = device->allocate(arenaBytes);
 
   auto run = std::make_shared<Run>();
+  auto add = [&](std::vector<Run::Item>& items, const Step& step, void* workspace) {
+    Run::Item item{step.prepared, step.op, workspace, {}, step.part};
+    for (int b : step.buffers) item.buffers.push_back(addressOf(b));
+    items.push_back(std::move(item));
+    run->threadBound = run->threadBound || step.prepared->threadBound;
+  };
+  for (const Keeping& keeping : prologue) add(run->prologue, keeping.step, nullptr);
+  run->due.resize(prologue.size());
   for (size_t i = 0; i < steps.size(); i++) {
     const Step& step = steps[i];
-    Run::Item item{step.prepared, step.op, scratch[i] < 0 ? nullptr : addressOf(scratch[i]), {}};
-    for (int b : step.buffers) item.buffers.push_back(addressOf(b));
-    run->items.push_back(std::move(item));
+    add(run->items, step, scratch[i] < 0 ? nullptr : addressOf(scratch[i]));
     run->cost += step.prepared->cost;
-    run->threadBound = run->threadBound || step.prepared->threadBound;
+    for (size_t k = step.call.in.size(); k < step.buffers.size(); k++) {
+      const Buffer& buffer = buffers[step.buffers[k]];
+      if (buffer.kind == Buffer::external) written_.push_back(buffer.held.get());
+    }
   }
   for (const Port& port : inputs) run->inputs.push_back({addressOf(port.buffer), port.spec.bytes()});
   for (const Port& port : results) run->results.push_back({addressOf(port.buffer), port.spec.bytes()});
@@ -210,12 +282,20 @@ Tensors Program::enqueue(const Tensors& given, std::shared_ptr<Clock> clock) {
   std::vector<void*> from, to;
   for (const Tensor& t : given) from.push_back(t.storage()->data);
   for (const Tensor& t : out) to.push_back(t.storage()->data);
+  double cost = run_->cost;
+  std::vector<int> changed;
+  for (size_t i = 0; i < prologue.size(); i++) {
+    if (prologue[i].seen == version(prologue[i])) continue;
+    changed.push_back(static_cast<int>(i));
+    cost += prologue[i].step.prepared->cost;
+  }
   Queue& queue = device->queue;
   const Backend& backend = device->backend;
-  auto task = [run = run_, from = std::move(from), to = std::move(to), clock = std::move(clock), &queue,
-               &backend](Stream& stream) {
+  auto task = [run = run_, from = std::move(from), to = std::move(to), changed = std::move(changed),
+               clock = std::move(clock), &queue, &backend](Stream& stream) {
     stream.op = "compile";
     try {
+      run->prepare(queue, stream, changed);
       if (clock) clock->tick(stream);
       for (size_t i = 0; i < from.size(); i++) {
         if (Failure failure = queue.failureOf(from[i]))
@@ -238,7 +318,9 @@ Tensors Program::enqueue(const Tensors& given, std::shared_ptr<Clock> clock) {
                  static_cast<int>(to.size()), 0);
     }
   };
-  queue.push(std::move(task), run_->cost, run_->threadBound);
+  queue.push(std::move(task), cost, run_->threadBound);
+  for (Storage* storage : written_) storage->version++;
+  for (Keeping& keeping : prologue) keeping.seen = version(keeping);
   return out;
 }
 
@@ -273,11 +355,11 @@ bool Program::isStale() const {
 
 std::string Program::text() const {
   auto buffer = [&](int b) {
-    const char* prefix = buffers[b].kind == Buffer::input ? "in" : buffers[b].kind == Buffer::external ? "ext" : "tmp";
-    return std::string(prefix) + std::to_string(b);
+    const char* prefixes[] = {"in", "ext", "tmp", "kept"};
+    return prefixes[buffers[b].kind] + std::to_string(b);
   };
   std::string s;
-  for (const Step& step : steps) {
+  auto line = [&](const Step& step) {
     const size_t inputCount = step.call.in.size();
     std::string out, in;
     for (size_t i = 0; i < step.buffers.size(); i++) {
@@ -286,7 +368,19 @@ std::string Program::text() const {
       side += (side.empty() ? "" : ", ") + buffer(step.buffers[i]) + ": " + spec.text();
     }
     s += out + " = " + step.op + "." + step.call.text() + " <- " + in + "\n";
+  };
+  for (const Keeping& keeping : prologue) {
+    const Step& step = keeping.step;
+    s += "kept: ";
+    if (step.part != Prepared::Part::pack) {
+      line(step);
+      continue;
+    }
+    const Prepared::Packing& packing = step.prepared->packing;
+    s += buffer(step.buffers[1]) + ": " + std::to_string(packing.bytes) + " bytes = packed for " + step.op + "." +
+         step.call.text() + " <- " + buffer(step.buffers[0]) + ": " + step.call.in[packing.input].text() + "\n";
   }
+  for (const Step& step : steps) line(step);
   size_t sum = 0;
   for (const Buffer& b : buffers) sum += b.kind == Buffer::external || b.last < 0 ? 0 : aligned(b.bytes);
   s += std::to_string(steps.size()) + " steps, " + std::to_string(arenaBytes) + " bytes planned for " +

@@ -1,4 +1,5 @@
-// A Program: a recorded list of kernel calls with a memory plan, replayed as one command.
+// A Program: a recorded list of kernel calls with a memory plan, replayed as one command. What follows from tensors
+// outside of it alone, such as weights in another dtype or layout, it keeps from one replay to the next.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,13 +17,14 @@ struct Step {
   const char* op;
   SmallVector<int, 8> buffers;  // indices into Program::buffers: the inputs, then the outputs
   Prepared* prepared = nullptr;
+  Prepared::Part part = Prepared::Part::whole;  // pack: buffers: what is packed, the packed form
 };
 
 struct Buffer {
-  enum Kind : uint8_t { input, external, temporary } kind;
+  enum Kind : uint8_t { input, external, temporary, kept } kind;
   size_t bytes = 0;
   Ref<Storage> held;  // external: kept alive
-  size_t offset = 0;  // temporary and input: its place in the arena
+  size_t offset = 0;  // all but external: its place in the arena
   int first = -1, last = -1;  // steps between which its value is needed; from finish() on
 };
 
@@ -45,10 +47,22 @@ class Program {
 
   Device* device = nullptr;  // where all of it runs
   std::vector<Step> steps;
+  // What makes the `kept` buffers, before the other steps, where a tensor that they follow from has changed since it
+  // last did. A step that changes such a tensor must change what is kept with it.
+  struct Keeping {
+    Step step;
+    SmallVector<int, 4> from;  // external buffers
+    uint64_t seen = ~uint64_t{0};  // the sum of their versions, which only go up
+  };
+  std::vector<Keeping> prologue;
   std::vector<Buffer> buffers;
   // For passes: another call in place of a step; false where the device has no kernel for it.
   bool replace(size_t step, Call call, const char* op, SmallVector<int, 8> buffers);
   void remove(size_t step);
+  // Moves a step whose inputs are external or kept into the prologue; what it makes is kept.
+  void keep(size_t step);
+  // The step reads the packed form of the input that its call packs, which is kept.
+  void keepPacked(size_t step);
   void redirect(int buffer, int other);  // steps use the other in its place
 
   struct Port {
@@ -71,8 +85,11 @@ class Program {
   Tensors enqueue(const Tensors& inputs, std::shared_ptr<Clock> clock);
   size_t aligned(size_t bytes) const;
   void* addressOf(int buffer) const;
+  void addKept(Step step);
+  uint64_t version(const Keeping& keeping) const;
   void* arena_ = nullptr;
   std::shared_ptr<Run> run_;
+  std::vector<Storage*> written_;  // external, by its steps
 };
 
 // Collects what `issue` does on this thread while it lives.

@@ -35,7 +35,8 @@ class Queue {
   // The values, after waiting; throws what spoilt them.
   virtual void readSync(void* to, const void* from, size_t bytes) = 0;
   // Scratch memory of a prepared call, for tasks that run several.
-  virtual void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) = 0;
+  virtual void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers,
+                           Prepared::Part part = Prepared::Part::whole) = 0;
 
   // Waits until all that was pushed before has run.
   virtual void wait() = 0;

@@ -50,7 +50,7 @@ void StreamQueue::pace() {
   }
 }
 
-void StreamQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) {
+void StreamQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) {
   if (prepared.workspace > workspaceBytes_) {
     void* grown = device_.allocate(prepared.workspace);
     // The pool hands memory on in the stream's order: what still runs with the old one is done before.
@@ -58,7 +58,7 @@ void StreamQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* b
     stream_.workspace = grown;
     workspaceBytes_ = prepared.workspace;
   }
-  prepared.run(stream, buffers);
+  prepared.run(stream, buffers, part);
 }
 
 namespace {

@@ -22,7 +22,7 @@ class StreamQueue final : public Queue {
   void write(void* to, const void* from, size_t bytes) override;
   void read(const void* from, size_t bytes, Reader reader) override;
   void readSync(void* to, const void* from, size_t bytes) override;
-  void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) override;
+  void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) override;
   void wait() override;
   bool tryFinish() override { return false; }
 

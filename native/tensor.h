@@ -80,7 +80,9 @@ struct Storage final : Pooled<Storage> {
   uint64_t id;  // never reused: names the storage in a recording
   static uint64_t nextId();
   bool left = false;  // a tensor has left it for another device
-  uint64_t version = 0;  // counts in-place changes: backward over a changed saved tensor is an error
+  // Counts what was written to it: backward over a saved tensor that was changed is an error, and a Program keeps what
+  // follows from its value until it changes.
+  uint64_t version = 0;
 };
 
 struct TensorBody final : Pooled<TensorBody> {

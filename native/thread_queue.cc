@@ -126,7 +126,7 @@ void ThreadQueue::readSync(void* to, const void* from, size_t bytes) {
   if (bytes) std::memcpy(to, from, bytes);
 }
 
-void ThreadQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) {
+void ThreadQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) {
   if (prepared.workspace > workspaceBytes_) {
     if (stream_.workspace) backend_.release(stream_.workspace, workspaceBytes_);
     stream_.workspace = backend_.allocate(prepared.workspace);
@@ -136,7 +136,7 @@ void ThreadQueue::runPrepared(Stream& stream, Prepared& prepared, void* const* b
                   Fault::memory);
     }
   }
-  prepared.run(stream, buffers);
+  prepared.run(stream, buffers, part);
 }
 
 void ThreadQueue::execute(Command& command) {

@@ -18,7 +18,7 @@ class ThreadQueue final : public Queue {
   void write(void* to, const void* from, size_t bytes) override;
   void read(const void* from, size_t bytes, Reader reader) override;
   void readSync(void* to, const void* from, size_t bytes) override;
-  void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers) override;
+  void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) override;
   // Runs a small backlog itself, as tryFinish does.
   void wait() override;
   // False: the queue's thread is at work.

@@ -1,5 +1,5 @@
 // Convolutions by oneDNN: images stay in their plain layout; weights are brought into the layout that the primitive
-// prefers on each call (they are small), in scratch memory.
+// prefers on each call (they are small), in scratch memory, unless a Program keeps them so.
 #include <unordered_map>
 
 #include "cpu/convolution.h"
@@ -31,18 +31,30 @@ struct OneDnnConvolution final : Prepared {
   size_t scratchpadOffset = 0;
 
   void run(Stream& stream, void* const* memory) override {
+    if (packing.input >= 0) pack(stream, memory[weightsBuffer], stream.workspace);
+    execute(stream, memory, stream.workspace);
+    if (weightsBuffer < 0 || !gradient) return;
+    plainWeights.set_data_handle(memory[weightsBuffer]);
+    reorder.execute(onednn::stream(), weights, plainWeights);
+    onednn::stream().wait();
+  }
+  void pack(Stream&, const void* input, void* packed) override {
+    useThreads();
+    plainWeights.set_data_handle(const_cast<void*>(input));
+    weights.set_data_handle(packed);
+    reorder.execute(onednn::stream(), plainWeights, weights);
+    onednn::stream().wait();
+  }
+  void runPacked(Stream& stream, void* const* memory) override { execute(stream, memory, memory[weightsBuffer]); }
+  // With the weights in the primitive's layout where that is another.
+  void execute(Stream& stream, void* const* memory, void* ownWeights) {
     useThreads();
     for (int i = 0; i < kBuffers; i++) {
       if (buffers[i] != 0 && i != weightsBuffer) arguments[buffers[i]].set_data_handle(memory[i]);
     }
+    if (weightsBuffer >= 0) weights.set_data_handle(ownWeights);
     scratchpad.set_data_handle(static_cast<char*>(stream.workspace) + scratchpadOffset);
-    if (weightsBuffer >= 0) {
-      weights.set_data_handle(stream.workspace);
-      plainWeights.set_data_handle(memory[weightsBuffer]);
-    }
-    if (weightsBuffer >= 0 && !gradient) reorder.execute(onednn::stream(), plainWeights, weights);
     primitive.execute(onednn::stream(), arguments);
-    if (weightsBuffer >= 0 && gradient) reorder.execute(onednn::stream(), weights, plainWeights);
     onednn::stream().wait();
   }
 
@@ -53,6 +65,7 @@ struct OneDnnConvolution final : Prepared {
   void bindWeights(int buffer, int argument, const Memory::desc& plain, const Memory::desc& wanted) {
     if (plain == wanted) return bind(buffer, argument, plain);
     weightsBuffer = buffer;
+    if (!gradient) packing = {buffer, wanted.get_size()};
     buffers[buffer] = argument;
     plainWeights = onednn::memory(plain);
     weights = onednn::memory(wanted);

@@ -102,6 +102,6 @@ void forwardCount(const Arguments& args, Tensors& out) {
 const Op batchOp = {.name = "batch", .infer = inferBatch, .forward = forwardBatch};
 
 // The result shares the counts' memory.
-const Op countOp = {.name = "count", .infer = inferCount, .forward = forwardCount, .alias = {3}, .changesAlias = true};
+const Op countOp = {.name = "count", .infer = inferCount, .forward = forwardCount, .alias = {3}};
 
 }  // namespace needletail

@@ -103,8 +103,6 @@ Specs inferTrain(const Arguments& args) {
 void forwardTrain(const Arguments& args, Tensors& out) {
   issue(Kernel::batchNorm, write(batchNormParams(args.params, true)), args.in,
         {out[0], out[1], out[2], args.in[3], args.in[4]});
-  args.in[3].storage()->version++;
-  args.in[4].storage()->version++;
 }
 Tensors backwardTrain(const History& h, const Tensors& gradients) {
   Tensors result(5, Tensor());

@@ -94,7 +94,6 @@ void forwardRandom(const Arguments& args, Tensors& out) {
 }  // namespace
 
 // The second result shares the state's memory.
-const Op randomOp = {
-    .name = "random", .infer = inferRandom, .forward = forwardRandom, .alias = {0, 1}, .changesAlias = true};
+const Op randomOp = {.name = "random", .infer = inferRandom, .forward = forwardRandom, .alias = {0, 1}};
 
 }  // namespace needletail

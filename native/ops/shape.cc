@@ -393,7 +393,6 @@ const Op assignOp = {.name = "assign",
                      .infer = inferAssign,
                      .forward = forwardAssign,
                      .alias = {1, 0, 0, 0},
-                     .changesAlias = true,
                      .takesImmediates = true,
                      .casts = Casts::none};
 

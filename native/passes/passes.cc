@@ -8,17 +8,18 @@ namespace needletail {
 
 namespace {
 constexpr Pass kPasses[] = {
-    {"hoisted", hoistConstants},
+    {"casts shared", shareCasts},
+    {"kept", keepSettled},
     {"made in place", makeInPlace},
     {"pairs of convolution gradients joined", joinConvolutionGradients},
     {"activation gradients fused", fuseActivationGradients},
     {"batch norms fused", fuseNorms},
     {"epilogues fused", fuseEpilogues},
     {"pools fused", fusePools},
-    {"casts shared", shareCasts},
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},
     {"dropped", dropDead},
+    {"packed inputs kept", keepPackedInputs},
 };
 }  // namespace
 

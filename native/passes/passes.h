@@ -13,8 +13,10 @@ struct Pass {
   int (*run)(Program& program);
 };
 
-// hoist.cc: what is the same in every replay is computed once.
-int hoistConstants(Program& program);
+// keep.cc: what follows from tensors outside of the program alone is kept from one replay to the next; so is the packed
+// form of weights, after all other passes: they choose the calls.
+int keepSettled(Program& program);
+int keepPackedInputs(Program& program);
 // in_place.cc: a value that is only made to be copied is made where the copy goes.
 int makeInPlace(Program& program);
 // convolution_gradients.cc: the two gradients of a convolution become one call.
