@@ -24,14 +24,17 @@ struct Rows {
     chunk = std::clamp<int64_t>(4096 / std::max<int64_t>(width, 1), 1, 64);
     if (worthParallel(cost)) team = static_cast<int>(std::min<int64_t>(threads(), std::max<int64_t>(rows / chunk, 1)));
   }
-  // f(thread, first row, rows)
+  // f(thread, first row, rows). Backwards: a second pass begins with what the first has left in the caches.
   template <class F>
-  void each(F f) const {
+  void each(F f, bool backwards = false) const {
 #pragma omp parallel num_threads(team) if (team > 1)
     {
       const int64_t id = omp_get_thread_num(), of = omp_get_num_threads();
-      const int64_t last = rows * (id + 1) / of;
-      for (int64_t r = rows * id / of; r < last; r += chunk) f(static_cast<int>(id), r, std::min(chunk, last - r));
+      const int64_t first = rows * id / of, last = rows * (id + 1) / of, chunks = (last - first + chunk - 1) / chunk;
+      for (int64_t i = 0; i < chunks; i++) {
+        const int64_t r = first + (backwards ? chunks - 1 - i : i) * chunk;
+        f(static_cast<int>(id), r, std::min(chunk, last - r));
+      }
     }
   }
 };
@@ -42,7 +45,7 @@ struct BatchNormRun final : Prepared {
   Rows rows;
   int64_t channels;
   size_t rowBytes, sumBytes, chunkBytes, own;
-  bool gradient;
+  bool gradient, converted;  // float16: a chunk at a time becomes float32 and back
 
   BatchNormRun(const Call& call, bool gradient)
       : p(read<BatchNorm>(call.params)),
@@ -50,16 +53,19 @@ struct BatchNormRun final : Prepared {
         affine(call.in[gradient ? 2 : 1].dtype),
         rows(call.in[0].shape.product(0, call.in[0].shape.rank() - 1), call.in[0].shape.fromEnd(1), costOf(call)),
         channels(call.in[0].shape.fromEnd(1)),
-        gradient(gradient) {
+        gradient(gradient),
+        converted(dtype == DType::float16) {
     cost = costOf(call);
     threadBound = rows.team > 1;
+    if (!converted) rows.chunk = 64;
     rowBytes = aligned(channels * 4);
     sumBytes = aligned(channels * 8);
-    chunkBytes = dtype == DType::float32 && !p.relu ? 0 : aligned(rows.chunk * channels * 4);
-    own = 2 * sumBytes + 3 * chunkBytes;
+    chunkBytes = converted ? aligned(rows.chunk * channels * 4) : 0;
+    own = 2 * sumBytes + 4 * chunkBytes;
     workspace = 5 * rowBytes + own * rows.team;
   }
   static double costOf(const Call& call) { return 500 + static_cast<double>(call.in[0].elements()) * 1.0; }
+  ChannelRows chunk(int64_t n) const { return {n, channels, dtype == DType::bfloat16}; }
 
   // The scratch memory: five rows of floats that all share, then each thread's sums and chunks.
   struct Space {
@@ -80,6 +86,32 @@ struct BatchNormRun final : Prepared {
       return v;
     }
   };
+  // n rows from `first` on, as the loops take them: where they lie, or in the thread's chunk `i`.
+  struct Chunk {
+    const Space& space;
+    int thread;
+    int64_t first, n;
+    int64_t at() const { return first * space.run.channels; }
+    int64_t count() const { return n * space.run.channels; }
+    char* place(const void* data) const {
+      return static_cast<char*>(const_cast<void*>(data)) + at() * size(space.run.dtype);
+    }
+    const void* in(const void* data, int i) const {
+      if (!space.run.converted) return place(data);
+      return floats(space.run.dtype, data, at(), count(), space.chunk(thread, i));
+    }
+    void* out(void* data, int i) const {
+      if (!space.run.converted) return place(data);
+      return space.chunk(thread, i);
+    }
+    void done(void* data, int i) const {
+      if (space.run.converted) finish(space.run.dtype, data, at(), count(), space.chunk(thread, i));
+    }
+  };
+  template <class F>
+  void each(const Space& space, bool backwards, F f) const {
+    rows.each([&](int thread, int64_t first, int64_t n) { f(Chunk{space, thread, first, n}); }, backwards);
+  }
 
   void run(Stream& stream, void* const* buffers) override {
     const Space space{static_cast<char*>(stream.workspace), *this};
@@ -91,6 +123,7 @@ struct BatchNormRun final : Prepared {
 
   void forward(const Space& space, void* const* buffers) {
     const void* x = buffers[0];
+    const void* residual = p.residual ? buffers[5] : nullptr;
     void* const* out = buffers + 5 + p.residual;
     const float *scale = floats(affine, buffers[1], 0, channels, space.row(0)),
                 *offset = floats(affine, buffers[2], 0, channels, space.row(1));
@@ -99,31 +132,24 @@ struct BatchNormRun final : Prepared {
       float *savedMean = static_cast<float*>(out[1]), *inverse = static_cast<float*>(out[2]);
       float *runningMean = static_cast<float*>(out[3]), *runningVariance = static_cast<float*>(out[4]);
       const auto moments = channelMomentsForIsa();
+      // About the first row: squares about 0 would lose all digits where the mean is large.
+      std::fill_n(space.row(4), channels, 0.0f);
+      const float* shift = rows.rows > 0 ? floats(dtype, x, 0, channels, space.row(4)) : space.row(4);
+      space.clear();
+      each(space, false, [&](const Chunk& c) {
+        moments(chunk(c.n), c.in(x, 0), shift, space.sums(c.thread, 0), space.sums(c.thread, 1));
+      });
       const double count = static_cast<double>(std::max<int64_t>(rows.rows, 1));
-      // Twice: a variance from squares alone loses all digits where the mean is large.
-      for (int pass = 0; pass < 2; pass++) {
-        space.clear();
-        rows.each([&](int thread, int64_t first, int64_t n) {
-          const float* values = floats(dtype, x, first * channels, n * channels, space.chunk(thread, 0));
-          moments(n, channels, values, pass ? mean : nullptr, space.sums(thread, 0),
-                  pass ? space.sums(thread, 1) : nullptr);
-        });
-        for (int64_t c = 0; c < channels; c++) {
-          const double first = space.total(0, c) / count;
-          if (pass == 0) {
-            mean[c] = savedMean[c] = static_cast<float>(first);
-            if (rows.rows > 0)
-              runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * first);
-            continue;
-          }
-          // About the mean as a float: what that differs by is taken back.
-          const double variance = std::max(0.0, space.total(1, c) / count - first * first);
-          inverse[c] = static_cast<float>(1 / std::sqrt(variance + p.epsilon));
-          factor[c] = inverse[c] * scale[c];
-          const double unbiased = variance * count / std::max(count - 1, 1.0);
-          if (rows.rows > 0)
-            runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
-        }
+      for (int64_t c = 0; c < channels; c++) {
+        const double about = space.total(0, c) / count, first = about + shift[c];
+        const double variance = std::max(0.0, space.total(1, c) / count - about * about);
+        mean[c] = savedMean[c] = static_cast<float>(first);
+        inverse[c] = static_cast<float>(1 / std::sqrt(variance + p.epsilon));
+        factor[c] = inverse[c] * scale[c];
+        if (rows.rows == 0) continue;
+        const double unbiased = variance * count / std::max(count - 1, 1.0);
+        runningMean[c] = static_cast<float>((1 - p.momentum) * runningMean[c] + p.momentum * first);
+        runningVariance[c] = static_cast<float>((1 - p.momentum) * runningVariance[c] + p.momentum * unbiased);
       }
     } else {
       const float *runningMean = static_cast<const float*>(buffers[3]),
@@ -134,69 +160,46 @@ struct BatchNormRun final : Prepared {
       }
     }
     const auto normalise = channelNormaliseForIsa();
-    rows.each([&](int thread, int64_t first, int64_t n) {
-      const int64_t at = first * channels, count = n * channels;
-      float* y = target(dtype, out[0], at, space.chunk(thread, 1));
-      normalise(n, channels, floats(dtype, x, at, count, space.chunk(thread, 0)), mean, factor, offset, y);
-      if (p.residual) {
-        finish(dtype, out[0], at, count, y);  // rounded as where the addition is a call of its own
-        floats(dtype, out[0], at, count, y);
-        const float* residual = floats(dtype, buffers[5], at, count, space.chunk(thread, 2));
-        for (int64_t i = 0; i < count; i++) y[i] += residual[i];
-      }
-      if (p.relu) {
-        for (int64_t i = 0; i < count; i++) y[i] = y[i] < 0 ? 0 : y[i];  // a NaN comes through
-      }
-      finish(dtype, out[0], at, count, y);
+    each(space, true, [&](const Chunk& c) {
+      normalise(chunk(c.n), c.in(x, 0), mean, factor, offset, residual ? c.in(residual, 1) : nullptr, p.relu,
+                c.out(out[0], 2));
+      c.done(out[0], 2);
     });
   }
 
   void backward(const Space& space, void* const* buffers) {
-    const void *g = buffers[0], *x = buffers[1];
+    const void *g = buffers[0], *x = buffers[1], *y = p.relu ? buffers[5] : nullptr;
     const float* scale = floats(affine, buffers[2], 0, channels, space.row(0));
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
-    float *factor = space.row(1), *meanG = space.row(2), *meanGH = space.row(3), *sum = space.row(4);
+    float *factor = space.row(1), *slope = space.row(2), *offset = space.row(3), *sum = space.row(4);
     void* const* out = buffers + 5 + p.relu;
-    // The gradient that came through the ReLU.
-    const auto incoming = [&](int thread, int64_t at, int64_t count) {
-      const float* values = floats(dtype, g, at, count, space.chunk(thread, 0));
-      if (!p.relu) return values;
-      const float* y = floats(dtype, buffers[5], at, count, space.chunk(thread, 2));
-      float* kept = space.chunk(thread, 0);
-      for (int64_t i = 0; i < count; i++) kept[i] = y[i] > 0 ? values[i] : 0;
-      return const_cast<const float*>(kept);
-    };
+    void* through = p.residual ? out[3] : nullptr;
     const auto products = channelProductsForIsa();
     space.clear();
-    rows.each([&](int thread, int64_t first, int64_t n) {
-      const int64_t at = first * channels, count = n * channels;
-      products(n, channels, incoming(thread, at, count), floats(dtype, x, at, count, space.chunk(thread, 1)), mean,
-               inverse, space.sums(thread, 0), space.sums(thread, 1));
+    each(space, false, [&](const Chunk& c) {
+      products(chunk(c.n), c.in(g, 0), y ? c.in(y, 1) : nullptr, c.in(x, 2), mean,
+               through ? c.out(through, 3) : nullptr, space.sums(c.thread, 0), space.sums(c.thread, 1));
+      if (through) c.done(through, 3);
     });
-    const double share = 1 / static_cast<double>(std::max<int64_t>(rows.rows, 1));
     for (int output = 0; output < 2; output++) {  // dscale, then doffset
       float* to = target(affine, out[1 + output], 0, sum);
-      for (int64_t c = 0; c < channels; c++) to[c] = static_cast<float>(space.total(1 - output, c));
+      for (int64_t c = 0; c < channels; c++)
+        to[c] = static_cast<float>(output ? space.total(0, c) : space.total(1, c) * inverse[c]);
       finish(affine, out[1 + output], 0, channels, to);
     }
+    // dx = factor * (g - mean(g) - h * mean(g * h)), where h = (x - mean) * inverse.
+    const double share = 1 / static_cast<double>(std::max<int64_t>(rows.rows, 1));
     for (int64_t c = 0; c < channels; c++) {
       factor[c] = inverse[c] * scale[c];
-      meanG[c] = static_cast<float>(space.total(0, c) * share);
-      meanGH[c] = static_cast<float>(space.total(1, c) * share);
+      slope[c] = static_cast<float>(-factor[c] * space.total(1, c) * share * inverse[c] * inverse[c]);
+      offset[c] = static_cast<float>(-factor[c] * space.total(0, c) * share);
     }
     const auto gradient = channelGradientForIsa();
-    rows.each([&](int thread, int64_t first, int64_t n) {
-      const int64_t at = first * channels, count = n * channels;
-      const float* values = incoming(thread, at, count);
-      if (p.residual) {
-        float* dresidual = target(dtype, out[3], at, space.chunk(thread, 2));
-        std::copy_n(values, count, dresidual);
-        finish(dtype, out[3], at, count, dresidual);
-      }
-      float* dx = target(dtype, out[0], at, space.chunk(thread, 0));
-      gradient(n, channels, values, floats(dtype, x, at, count, space.chunk(thread, 1)), mean, inverse, factor, meanG,
-               meanGH, dx);
-      finish(dtype, out[0], at, count, dx);
+    if (through) g = through, y = nullptr;
+    each(space, true, [&](const Chunk& c) {
+      gradient(chunk(c.n), c.in(g, 0), y ? c.in(y, 1) : nullptr, c.in(x, 2), mean, factor, slope, offset,
+               c.out(out[0], 3));
+      c.done(out[0], 3);
     });
   }
 };
@@ -306,7 +309,11 @@ std::unique_ptr<Prepared> prepare(const Call& call, bool gradient) {
 
 }  // namespace
 
-std::unique_ptr<Prepared> prepareBatchNorm(const Call& call) { return prepare<BatchNormRun>(call, false); }
+std::unique_ptr<Prepared> prepareBatchNorm(const Call& call) {
+  // The sum would be of values that aren't rounded to float16 before, as they are where the addition is its own call.
+  if (read<BatchNorm>(call.params).residual && call.in[0].dtype == DType::float16) return nullptr;
+  return prepare<BatchNormRun>(call, false);
+}
 std::unique_ptr<Prepared> prepareBatchNormGradient(const Call& call) { return prepare<BatchNormRun>(call, true); }
 std::unique_ptr<Prepared> prepareLayerNorm(const Call& call) { return prepare<LayerNormRun>(call, false); }
 std::unique_ptr<Prepared> prepareLayerNormGradient(const Call& call) { return prepare<LayerNormRun>(call, true); }

@@ -175,6 +175,17 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['2 batch norms fused'] }
   },
   {
+    name: 'also in half precision, with the roundings of the calls alone',
+    make: () =>
+      inHalf(
+        normed((x, [a]) => {
+          const y = nt.conv2d(x, nt.random.uniform([4, 1, 1, 4], { seed: 5 }))
+          return a!.forward(y).add(y).relu()
+        })
+      ),
+    changes: { '': ['2 batch norms fused'] }
+  },
+  {
     name: 'also if it is another batch norm',
     make: () => normed((x, [a, b]) => a!.forward(x.mul(3)).add(b!.forward(x)).relu()),
     changes: { '': ['2 batch norms fused'] }

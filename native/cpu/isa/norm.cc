@@ -1,6 +1,9 @@
 #include "cpu/isa/norm.h"
 
-#include "cpu/isa/vector.h"
+#include <algorithm>
+#include <type_traits>
+
+#include "cpu/isa/rows.h"
 
 namespace needletail::NT_ISA {
 
@@ -14,82 +17,114 @@ NT_ALWAYS double total(Vector v) {
   return sum;
 }
 
+typedef double Doubles __attribute__((vector_size(kLanes * 8), aligned(8), may_alias));
+// sum[i] += v[i]
+template <class Lanes>
+NT_ALWAYS void addTo(double* sum, Vector v, Lanes lanes) {
+  if constexpr (std::is_same_v<Lanes, Whole>) {
+    *reinterpret_cast<Doubles*>(sum) += __builtin_convertvector(v, Doubles);
+  } else {
+    for (int i = 0; i < lanes; i++) sum[i] += v[i];
+  }
+}
+// f(T()) with the type of the values.
+template <class F>
+NT_ALWAYS void withType(const ChannelRows& size, F f) {
+  size.half ? f(BFloat16()) : f(float());
+}
+constexpr int kSums = 4;  // vectors of sums in registers: whole lines are read one after another
+
 }  // namespace
 
-void channelMoments(int64_t rows, int64_t channels, const float* x, const float* mean, double* sum, double* squares) {
-  for (int64_t first = 0; first < rows; first += kBlock) {
-    const int64_t count = rows - first < kBlock ? rows - first : kBlock;
-    const float* block = x + first * channels;
-    int64_t c = 0;
-    for (; c + kLanes <= channels; c += kLanes) {
-      const Vector m = mean ? load(mean + c) : Vector{};
-      Vector s{}, q{};
-      for (int64_t r = 0; r < count; r++) {
-        const Vector v = load(block + r * channels + c) - m;
-        s += v;
-        q += v * v;
-      }
-      for (int i = 0; i < kLanes; i++) sum[c + i] += s[i];
-      if (squares)
-        for (int i = 0; i < kLanes; i++) squares[c + i] += q[i];
+void channelMoments(const ChannelRows& size, const void* values, const float* shift, double* total, double* squares) {
+  withType(size, [&](auto type) {
+    const auto* x = static_cast<const decltype(type)*>(values);
+    for (int64_t first = 0; first < size.rows; first += kBlock) {
+      const int64_t last = std::min(size.rows, first + kBlock);
+      eachVector<kSums>(size.channels, [&](int64_t c, auto vectors, auto lanes) {
+        Vector m[vectors], s[vectors], q[vectors];
+        for (int k = 0; k < vectors; k++) m[k] = take(shift + c + k * kLanes, lanes), s[k] = q[k] = Vector{};
+        for (int64_t r = first; r < last; r++) {
+          for (int k = 0; k < vectors; k++) {
+            const Vector v = take(x + r * size.channels + c + k * kLanes, lanes) - m[k];
+            s[k] += v;
+            q[k] += v * v;
+          }
+        }
+        for (int k = 0; k < vectors; k++) {
+          addTo(total + c + k * kLanes, s[k], lanes);
+          addTo(squares + c + k * kLanes, q[k], lanes);
+        }
+      });
     }
-    for (; c < channels; c++) {
-      float s = 0, q = 0;
-      for (int64_t r = 0; r < count; r++) {
-        const float v = block[r * channels + c] - (mean ? mean[c] : 0);
-        s += v;
-        q += v * v;
-      }
-      sum[c] += s;
-      if (squares) squares[c] += q;
-    }
-  }
+  });
 }
 
-void channelProducts(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean,
-                     const float* inverse, double* sum, double* products) {
-  for (int64_t first = 0; first < rows; first += kBlock) {
-    const int64_t count = rows - first < kBlock ? rows - first : kBlock, offset = first * channels;
-    int64_t c = 0;
-    for (; c + kLanes <= channels; c += kLanes) {
-      const Vector m = load(mean + c), scale = load(inverse + c);
-      Vector s{}, p{};
-      for (int64_t r = 0; r < count; r++) {
-        const int64_t i = offset + r * channels + c;
-        const Vector v = load(g + i);
-        s += v;
-        p += v * ((load(x + i) - m) * scale);
-      }
-      for (int i = 0; i < kLanes; i++) sum[c + i] += s[i], products[c + i] += p[i];
+void channelNormalise(const ChannelRows& size, const void* values, const float* mean, const float* factor,
+                      const float* offset, const void* residual, bool relu, void* result) {
+  withType(size, [&](auto type) {
+    using T = decltype(type);
+    for (int64_t r = 0; r < size.rows; r++) {
+      const T* x = static_cast<const T*>(values) + r * size.channels;
+      const T* more = residual ? static_cast<const T*>(residual) + r * size.channels : nullptr;
+      T* y = static_cast<T*>(result) + r * size.channels;
+      eachVector<1>(size.channels, [&](int64_t c, auto, auto lanes) {
+        Vector v = (take(x + c, lanes) - take(mean + c, lanes)) * take(factor + c, lanes) + take(offset + c, lanes);
+        if (more) v = rounded(type, v) + take(more + c, lanes);
+        if (relu) v = v < Vector{} ? Vector{} : v;  // a NaN comes through
+        put(y + c, v, lanes);
+      });
     }
-    for (; c < channels; c++) {
-      float s = 0, p = 0;
-      for (int64_t r = 0; r < count; r++) {
-        const int64_t i = offset + r * channels + c;
-        s += g[i];
-        p += g[i] * ((x[i] - mean[c]) * inverse[c]);
-      }
-      sum[c] += s;
-      products[c] += p;
-    }
-  }
+  });
 }
 
-void channelNormalise(int64_t rows, int64_t channels, const float* x, const float* mean, const float* factor,
-                      const float* offset, float* y) {
-  for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < channels; c++) y[c] = (x[c] - mean[c]) * factor[c] + offset[c];
-  }
+void channelProducts(const ChannelRows& size, const void* gradient, const void* made, const void* values,
+                     const float* mean, void* through, double* total, double* products) {
+  withType(size, [&](auto type) {
+    using T = decltype(type);
+    const T *g = static_cast<const T*>(gradient), *y = static_cast<const T*>(made), *x = static_cast<const T*>(values);
+    T* kept = static_cast<T*>(through);
+    for (int64_t first = 0; first < size.rows; first += kBlock) {
+      const int64_t last = std::min(size.rows, first + kBlock);
+      eachVector<kSums>(size.channels, [&](int64_t c, auto vectors, auto lanes) {
+        Vector m[vectors], s[vectors], p[vectors];
+        for (int k = 0; k < vectors; k++) m[k] = take(mean + c + k * kLanes, lanes), s[k] = p[k] = Vector{};
+        for (int64_t r = first; r < last; r++) {
+          for (int k = 0; k < vectors; k++) {
+            const int64_t at = r * size.channels + c + k * kLanes;
+            Vector v = take(g + at, lanes);
+            if (y) v = where(take(y + at, lanes) > Vector{}, v);
+            if (kept) put(kept + at, v, lanes);
+            s[k] += v;
+            p[k] += v * (take(x + at, lanes) - m[k]);
+          }
+        }
+        for (int k = 0; k < vectors; k++) {
+          addTo(total + c + k * kLanes, s[k], lanes);
+          addTo(products + c + k * kLanes, p[k], lanes);
+        }
+      });
+    }
+  });
 }
 
-void channelGradient(int64_t rows, int64_t channels, const float* g, const float* x, const float* mean,
-                     const float* inverse, const float* factor, const float* meanG, const float* meanGH, float* dx) {
-  for (int64_t r = 0; r < rows; r++, g += channels, x += channels, dx += channels) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < channels; c++)
-      dx[c] = factor[c] * (g[c] - meanG[c] - (x[c] - mean[c]) * inverse[c] * meanGH[c]);
-  }
+void channelGradient(const ChannelRows& size, const void* gradient, const void* made, const void* values,
+                     const float* mean, const float* factor, const float* slope, const float* offset, void* result) {
+  withType(size, [&](auto type) {
+    using T = decltype(type);
+    for (int64_t r = 0; r < size.rows; r++) {
+      const T* g = static_cast<const T*>(gradient) + r * size.channels;
+      const T* x = static_cast<const T*>(values) + r * size.channels;
+      const T* y = made ? static_cast<const T*>(made) + r * size.channels : nullptr;
+      T* dx = static_cast<T*>(result) + r * size.channels;
+      eachVector<1>(size.channels, [&](int64_t c, auto, auto lanes) {
+        Vector v = take(g + c, lanes);
+        if (y) v = where(take(y + c, lanes) > Vector{}, v);
+        const Vector h = take(x + c, lanes) - take(mean + c, lanes);
+        put(dx + c, v * take(factor + c, lanes) + h * take(slope + c, lanes) + take(offset + c, lanes), lanes);
+      });
+    }
+  });
 }
 
 void rowMoments(int64_t n, const float* x, double* mean, double* variance) {

@@ -6,20 +6,25 @@
 
 namespace needletail {
 
-// Batch normalisation: rows of `channels` floats, each channel by itself.
-// total[c] += sum over the rows of (x - mean[c]), squares[c] of its square. mean may be null (0), squares too.
-NEEDLETAIL_ISA_FUNCTION(channelMoments, int64_t rows, int64_t channels, const float* x, const float* mean,
-                        double* total, double* squares)
-// total[c] += sum of g, products[c] += sum of g * h.
-NEEDLETAIL_ISA_FUNCTION(channelProducts, int64_t rows, int64_t channels, const float* g, const float* x,
-                        const float* mean, const float* inverse, double* total, double* products)
-// y = (x - mean) * factor + offset
-NEEDLETAIL_ISA_FUNCTION(channelNormalise, int64_t rows, int64_t channels, const float* x, const float* mean,
-                        const float* factor, const float* offset, float* y)
-// dx = factor * (g - meanG - h * meanGH)
-NEEDLETAIL_ISA_FUNCTION(channelGradient, int64_t rows, int64_t channels, const float* g, const float* x,
-                        const float* mean, const float* inverse, const float* factor, const float* meanG,
-                        const float* meanGH, float* dx)
+// Batch normalisation: rows of `channels` values, each channel by itself. Images lie as float32, or, `half`, as
+// bfloat16.
+struct ChannelRows {
+  int64_t rows, channels;
+  bool half;
+};
+// total[c] += sum over the rows of x - shift[c], squares[c] of its square.
+NEEDLETAIL_ISA_FUNCTION(channelMoments, const ChannelRows& size, const void* x, const float* shift, double* total,
+                        double* squares)
+// y = (x - mean) * factor + offset, then, rounded, + residual (may be null), then the ReLU.
+NEEDLETAIL_ISA_FUNCTION(channelNormalise, const ChannelRows& size, const void* x, const float* mean,
+                        const float* factor, const float* offset, const void* residual, bool relu, void* y)
+// The gradient that comes through a ReLU of values y (null: there is none) is g where y > 0, else 0: it is written to
+// `through`, unless that is null. total[c] += its sum, products[c] += its sum times x - mean.
+NEEDLETAIL_ISA_FUNCTION(channelProducts, const ChannelRows& size, const void* g, const void* y, const void* x,
+                        const float* mean, void* through, double* total, double* products)
+// dx = g * factor + (x - mean) * slope + offset, with the g that comes through the ReLU.
+NEEDLETAIL_ISA_FUNCTION(channelGradient, const ChannelRows& size, const void* g, const void* y, const void* x,
+                        const float* mean, const float* factor, const float* slope, const float* offset, void* dx)
 
 // Layer normalisation: a row is normalised by itself; scale and offset may be null.
 NEEDLETAIL_ISA_FUNCTION(rowMoments, int64_t n, const float* x, double* mean, double* variance)
