@@ -15,6 +15,7 @@ struct ConvolutionShape {
   Convolution params;
   DType dtype;
   int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer, ph, pw;
+  bool positions = false;  // of what is pooled: are those of the winners results?
   explicit ConvolutionShape(const Call& call) : kernel(call.kernel), params(read<Convolution>(call.params)) {
     const Spec& x = image(call);
     const Spec& weights = kernel == Kernel::convolutionWeights     ? call.out[0]
@@ -27,6 +28,7 @@ struct ConvolutionShape {
     kh = weights.shape[1], kw = weights.shape[2];
     inner = c / params.groups, outer = o / params.groups;
     if (params.pooled) {
+      positions = call.out.size() > 1;
       oh = places(0, h, kh);
       ow = places(1, w, kw);
     }
@@ -60,6 +62,8 @@ struct PoolShape {
         c(image.shape[3]),
         oh(pooled.shape[1]),
         ow(pooled.shape[2]) {}
+  explicit PoolShape(const ConvolutionShape& s)
+      : p(s.params.pool), dtype(s.dtype), n(s.n), h(s.oh), w(s.ow), c(s.o), oh(s.ph), ow(s.pw) {}
   struct Range {
     int64_t first, last;
   };

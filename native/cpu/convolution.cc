@@ -14,6 +14,8 @@ namespace {
 constexpr double kSmallProducts = 5e5;
 
 std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
+  if (auto prepared = convolutionByDirect(shape)) return prepared;
+  if (shape.params.pooled) return nullptr;
   if (shape.products() >= kSmallProducts) {
     if (auto prepared = convolutionByWinograd(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
@@ -27,20 +29,18 @@ struct ConvertedConvolution final : Prepared {
   DType dtype;
   std::unique_ptr<Prepared> inner;
   int inputs;
-  std::vector<int64_t> elements;  // of each buffer
+  std::vector<int64_t> elements;  // of each buffer; 0: it stays as it is
   std::vector<size_t> offsets;  // of its float32 copy in scratch memory, in bytes
 
-  ConvertedConvolution(const Call& call, ConvolutionShape shape)
-      : dtype(shape.dtype), inputs(static_cast<int>(call.in.size())) {
-    shape.dtype = DType::float32;
-    inner = prepareFloat32(shape);
+  ConvertedConvolution(const Call& call, DType half, std::unique_ptr<Prepared> prepared)
+      : dtype(half), inner(std::move(prepared)), inputs(static_cast<int>(call.in.size())) {
     workspace = (inner->workspace + 63) / 64 * 64;
     int64_t total = 0;
     auto place = [&](const Spec& spec) {
-      elements.push_back(spec.elements());
+      elements.push_back(spec.dtype == dtype ? spec.elements() : 0);
       offsets.push_back(workspace);
-      workspace += (spec.elements() * sizeof(float) + 63) / 64 * 64;
-      total += spec.elements();
+      workspace += (elements.back() * sizeof(float) + 63) / 64 * 64;
+      total += elements.back();
     };
     for (const Spec& spec : call.in) place(spec);
     for (const Spec& spec : call.out) place(spec);
@@ -50,7 +50,9 @@ struct ConvertedConvolution final : Prepared {
 
   void run(Stream& stream, void* const* buffers) override {
     SmallVector<void*, 8> copies;
-    for (size_t offset : offsets) copies.push_back(static_cast<char*>(stream.workspace) + offset);
+    for (size_t i = 0; i < elements.size(); i++) {
+      copies.push_back(elements[i] == 0 ? buffers[i] : static_cast<char*>(stream.workspace) + offsets[i]);
+    }
     for (int i = 0; i < inputs; i++) {
       each(elements[i], [&](int64_t first, int64_t n) {
         halfToFloat(dtype, static_cast<const uint16_t*>(buffers[i]) + first, static_cast<float*>(copies[i]) + first, n);
@@ -75,7 +77,7 @@ struct ConvertedConvolution final : Prepared {
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
   const Epilogue& epilogue = shape.params.epilogue;
-  if (shape.params.pooled || shape.kernel == Kernel::convolutionGradients) return nullptr;
+  if (shape.kernel == Kernel::convolutionGradients) return nullptr;
   // The gradients have none, but that the bias' own comes with the weights'.
   const bool follows = epilogue.residual || epilogue.activation != Activation::none;
   if (shape.kernel == Kernel::convolutionWeights && follows) return nullptr;
@@ -83,10 +85,14 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
   if (epilogue.activation == Activation::reluGradient) return nullptr;
   if (!isFloat(shape.dtype)) return nullptr;
   if (shape.dtype == DType::float32) return prepareFloat32(shape);
-  if (shape.products() >= kSmallProducts) {
+  if (auto prepared = convolutionByDirect(shape)) return prepared;
+  if (shape.products() >= kSmallProducts && !shape.params.pooled) {
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
-  return std::make_unique<ConvertedConvolution>(call, shape);
+  ConvolutionShape wide = shape;
+  wide.dtype = DType::float32;
+  auto prepared = prepareFloat32(wide);
+  return prepared ? std::make_unique<ConvertedConvolution>(call, shape.dtype, std::move(prepared)) : nullptr;
 }
 
 }  // namespace

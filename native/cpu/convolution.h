@@ -12,6 +12,9 @@ namespace needletail {
 std::unique_ptr<Prepared> convolutionByLoops(const ConvolutionShape& shape);
 // Winograd's algorithm; null where it doesn't apply (only 3x3 of stride 1 over float32) or would not pay.
 std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& shape);
+// Sums over the image as it lies, for images of few channels; null where there are more. What it computes may be
+// pooled.
+std::unique_ptr<Prepared> convolutionByDirect(const ConvolutionShape& shape);
 // oneDNN on plain layouts; null where it has no implementation worth having.
 std::unique_ptr<Prepared> convolutionByOneDnn(const ConvolutionShape& shape);
 

@@ -14,7 +14,6 @@ async function implementations(source: string): Promise<string[]> {
 }
 
 function none(names: string[], pattern: RegExp): void {
-  assert.ok(names.length > 0, 'oneDNN was used at all')
   assert.deepEqual(
     names.filter((name) => pattern.test(name)),
     []
@@ -54,6 +53,7 @@ describe('oneDNN', () => {
         }
       }
     `)
+    assert.ok(names.length > 0, 'oneDNN was used at all')
     none(names, /\bref\b|simple:any/)
   })
 })

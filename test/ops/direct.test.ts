@@ -1,0 +1,176 @@
+// Convolutions by sums alone, with the ReLU and the maximum pooling that follow, and their gradients: of whole numbers so small that
+// every sum is exact, whatever its order, so that all must be what a loop over plain numbers gives.
+import assert from 'node:assert/strict'
+import * as nt from '../../lib/index.js'
+import { onEachDevice } from '../support/devices.js'
+import { computeAsAsked } from '../support/precision.js'
+
+type DType = 'float32' | 'bfloat16' | 'float16'
+type Pair = readonly [number, number]
+interface Case {
+  x: [n: number, h: number, w: number, c: number]
+  kernel: [o: number, h: number, w: number]
+  stride?: Pair
+  padding?: readonly [Pair, Pair]
+  pool?: { size: Pair; stride: Pair; padding?: Pair }
+  bias?: boolean
+}
+
+const same = [
+  [1, 1],
+  [1, 1]
+] as const
+const halved = { size: [2, 2], stride: [2, 2] } as const
+const cases: Case[] = [
+  { x: [2, 6, 8, 3], kernel: [32, 3, 3], padding: same, pool: halved, bias: true },
+  { x: [4, 32, 32, 3], kernel: [32, 3, 3], padding: same, pool: halved, bias: true },
+  { x: [4, 32, 32, 3], kernel: [32, 3, 3], padding: same },
+  // channels that fill no vector, or several
+  { x: [2, 7, 9, 1], kernel: [1, 3, 3], pool: halved },
+  { x: [2, 7, 9, 2], kernel: [5, 2, 3], pool: halved, bias: true },
+  { x: [2, 7, 9, 4], kernel: [17, 3, 2], pool: halved, bias: true },
+  { x: [2, 7, 9, 8], kernel: [48, 3, 3], padding: same, pool: halved, bias: true },
+  { x: [1, 5, 6, 3], kernel: [72, 3, 3], bias: true },
+  // rows shorter than what is computed at a time, of odd and even length, and longer
+  { x: [1, 3, 3, 3], kernel: [16, 3, 3], bias: true },
+  { x: [2, 4, 4, 3], kernel: [16, 3, 3], pool: halved },
+  { x: [2, 9, 9, 3], kernel: [16, 3, 3], pool: halved },
+  { x: [1, 3, 33, 3], kernel: [16, 1, 1], pool: { size: [1, 4], stride: [1, 4] } },
+  // large kernels, strides, also past the kernel
+  {
+    x: [2, 23, 22, 3],
+    kernel: [64, 7, 7],
+    stride: [2, 2],
+    padding: [
+      [3, 3],
+      [3, 3]
+    ],
+    pool: { size: [3, 3], stride: [2, 2], padding: [1, 1] },
+    bias: true
+  },
+  { x: [1, 43, 47, 3], kernel: [24, 11, 11], stride: [4, 4], pool: { size: [3, 3], stride: [2, 2] }, bias: true },
+  { x: [2, 11, 13, 3], kernel: [16, 2, 2], stride: [3, 4], pool: halved },
+  {
+    x: [1, 2, 2, 2],
+    kernel: [16, 1, 2],
+    stride: [5, 6],
+    padding: [
+      [7, 0],
+      [9, 1]
+    ],
+    bias: true
+  },
+  // windows that overlap, leave places out, reach over the edge
+  {
+    x: [2, 9, 9, 3],
+    kernel: [16, 3, 3],
+    padding: same,
+    pool: { size: [3, 2], stride: [1, 1], padding: [1, 0] },
+    bias: true
+  },
+  { x: [2, 12, 13, 3], kernel: [16, 3, 3], pool: { size: [2, 2], stride: [3, 4] } },
+  { x: [2, 8, 8, 3], kernel: [18, 3, 3], pool: { size: [4, 5], stride: [2, 3], padding: [2, 2] } }
+]
+
+const whole = (shape: number[], seed: number) =>
+  nt.random.uniform(shape, { low: -2, high: 3, seed }).floor() as nt.Tensor
+
+/** The pooled values, the gradients of the weights and of the bias, given that of the pooled values. */
+function reference(p: Case, [x, w, b, g]: number[][]): { y: number[]; dw: number[]; db: number[] } {
+  const [n, height, width, c] = p.x
+  const [o, kh, kw] = p.kernel
+  const { stride = [1, 1], padding = [[0, 0] as const, [0, 0] as const], pool } = p
+  const places = (size: number, kernel: number, step: number, [low, high]: Pair) =>
+    Math.floor((size + low + high - kernel) / step) + 1
+  const [oh, ow] = [places(height, kh, stride[0], padding[0]), places(width, kw, stride[1], padding[1])]
+  // f(result, weight, input) for each product of a sum.
+  const products = (i: number, r: number, q: number, k: number, f: (weight: number, input: number) => void) => {
+    for (let y = 0; y < kh; y++) {
+      for (let z = 0; z < kw; z++) {
+        const [row, column] = [r * stride[0] - padding[0][0] + y, q * stride[1] - padding[1][0] + z]
+        if (row < 0 || row >= height || column < 0 || column >= width) continue
+        for (let l = 0; l < c; l++) f(((k * kh + y) * kw + z) * c + l, ((i * height + row) * width + column) * c + l)
+      }
+    }
+  }
+  const sum = (i: number, r: number, q: number, k: number) => {
+    let value = b![k] ?? 0
+    products(i, r, q, k, (weight, input) => (value += w![weight]! * x![input]!))
+    return Math.max(value, 0)
+  }
+  const { size, stride: step, padding: low = [0, 0] } = pool ?? { size: [1, 1], stride: [1, 1] }
+  const [ph, pw] = [places(oh, size[0], step[0], [low[0], low[0]]), places(ow, size[1], step[1], [low[1], low[1]])]
+  const y: number[] = []
+  const dw = new Array<number>(w!.length).fill(0)
+  const db = new Array<number>(o).fill(0)
+  for (let i = 0; i < n; i++) {
+    const sums = Array.from({ length: oh * ow * o }, (_, at) =>
+      sum(i, Math.floor(at / o / ow), Math.floor(at / o) % ow, at % o)
+    )
+    for (let at = 0; at < ph * pw * o; at++) {
+      const [r, q, k] = [Math.floor(at / o / pw), Math.floor(at / o) % pw, at % o]
+      let best = -1
+      let [bestRow, bestColumn] = [0, 0]
+      for (let row = r * step[0] - low[0]; row < r * step[0] - low[0] + size[0]; row++) {
+        for (let column = q * step[1] - low[1]; column < q * step[1] - low[1] + size[1]; column++) {
+          if (row < 0 || row >= oh || column < 0 || column >= ow) continue
+          const value = sums[(row * ow + column) * o + k]!
+          if (value > best) [best, bestRow, bestColumn] = [value, row, column]
+        }
+      }
+      const gradient = best > 0 ? g![y.length]! : 0
+      y.push(best)
+      db[k]! += gradient
+      products(i, bestRow, bestColumn, k, (weight, input) => (dw[weight]! += gradient * x![input]!))
+    }
+  }
+  return { y, dw, db }
+}
+
+onEachDevice('convolutions by sums', (device) => {
+  computeAsAsked()
+  const numbers = (t: nt.Tensor) => [...t.astype('float32').dataSync()]
+  for (const p of cases) {
+    const { x, kernel, stride = [1, 1], padding, pool, bias = false } = p
+    const said = Object.entries(p).map(([key, value]) => `${key} ${JSON.stringify(value)}`)
+    it(said.join(', '), () => {
+      const inputs = [whole(x, 1), whole([...kernel, x[3]], 2), ...(bias ? [whole([kernel[0]], 3)] : [])]
+      const forward = (x: nt.Tensor, w: nt.Tensor, b?: nt.Tensor) => {
+        const y = nt.conv2d(x, w, {
+          bias: b,
+          stride: [...stride],
+          padding: padding ?? 'valid',
+          activation: 'relu'
+        } as never)
+        return pool === undefined ? y : nt.maxPool2d(y, [...pool.size], { ...pool } as never)
+      }
+      const shape = [...forward(inputs[0]!, inputs[1]!, inputs[2]).shape]
+      const g = whole(shape, 4)
+      const values = reference(p, [inputs[0]!, inputs[1]!, inputs[2] ?? nt.zeros([0]), g].map(numbers))
+      const gradients = nt.grads((w: nt.Tensor, x: nt.Tensor, g: nt.Tensor, b: nt.Tensor) =>
+        forward(x, w, bias ? b : undefined)
+          .mul(g)
+          .sum()
+      )
+      for (const dtype of ['float32', 'bfloat16', 'float16'] as DType[]) {
+        const [tx, tw, tb] = inputs.map((t) => t.astype(dtype) as nt.Tensor)
+        const rounded = (values: number[]) => numbers(nt.tensor(values).astype(dtype) as nt.Tensor)
+        const run = nt.compile((x: nt.Tensor, w: nt.Tensor, g: nt.Tensor, b: nt.Tensor) => {
+          const [dw, , , db] = gradients(w, x, g, b)
+          return [nt.noGrad(() => forward(x, w, bias ? b : undefined)), dw!, ...(bias ? [db!] : [])]
+        })
+        const tg = g.astype(dtype) as nt.Tensor
+        for (let i = 0; i < 3; i++) {
+          const results = run(tx!, tw!, tg, tb ?? tx!)
+          const wanted = [values.y, values.dw, ...(bias ? [values.db] : [])]
+          for (const [k, name] of ['y', 'dw', 'db'].slice(0, wanted.length).entries()) {
+            assert.deepEqual(numbers(results[k]!), rounded(wanted[k]!), `${name}, ${dtype}, call ${i}`)
+          }
+        }
+        if (device === 'cpu' && pool !== undefined && dtype === 'float32') {
+          assert.match(String(run.programs[0]), /2 pools fused/)
+        }
+      }
+    })
+  }
+})
