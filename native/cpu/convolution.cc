@@ -13,11 +13,30 @@ namespace {
 // A library's primitive costs some microseconds to start, and the team of threads more: small work is done in place.
 constexpr double kSmallProducts = 5e5;
 
+// Whether the kernel has such an epilogue. A gradient has that of the bias, which comes with the weights', and that of
+// a ReLU that made the input.
+bool hasEpilogue(const ConvolutionShape& shape) {
+  const Epilogue& epilogue = shape.params.epilogue;
+  const bool reluGradient = epilogue.activation == Activation::reluGradient;
+  if (shape.kernel == Kernel::convolution) return !reluGradient;
+  if (epilogue.residual || (epilogue.bias && shape.kernel == Kernel::convolutionData)) return false;
+  return epilogue.activation == Activation::none || (reluGradient && shape.kernel != Kernel::convolutionWeights);
+}
+
+// Whether every way computes it: one result, not pooled, gradients as they are.
+bool isPlain(const ConvolutionShape& shape) {
+  if (shape.params.pooled || shape.kernel == Kernel::convolutionGradients) return false;
+  return shape.params.epilogue.activation != Activation::reluGradient;
+}
+
 std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
   if (auto prepared = convolutionByDirect(shape)) return prepared;
-  if (shape.params.pooled) return nullptr;
-  if (shape.products() >= kSmallProducts) {
+  const bool isSmall = shape.products() < kSmallProducts;
+  if (!isSmall) {
     if (auto prepared = convolutionByWinograd(shape)) return prepared;
+  }
+  if (!isPlain(shape)) return nullptr;
+  if (!isSmall) {
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   return convolutionByLoops(shape);
@@ -76,17 +95,10 @@ struct ConvertedConvolution final : Prepared {
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
-  const Epilogue& epilogue = shape.params.epilogue;
-  if (shape.kernel == Kernel::convolutionGradients) return nullptr;
-  // The gradients have none, but that the bias' own comes with the weights'.
-  const bool follows = epilogue.residual || epilogue.activation != Activation::none;
-  if (shape.kernel == Kernel::convolutionWeights && follows) return nullptr;
-  if (shape.kernel == Kernel::convolutionData && (follows || epilogue.bias)) return nullptr;
-  if (epilogue.activation == Activation::reluGradient) return nullptr;
-  if (!isFloat(shape.dtype)) return nullptr;
+  if (!hasEpilogue(shape) || !isFloat(shape.dtype)) return nullptr;
   if (shape.dtype == DType::float32) return prepareFloat32(shape);
   if (auto prepared = convolutionByDirect(shape)) return prepared;
-  if (shape.products() >= kSmallProducts && !shape.params.pooled) {
+  if (isPlain(shape) && shape.products() >= kSmallProducts) {
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   ConvolutionShape wide = shape;

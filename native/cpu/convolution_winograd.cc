@@ -1,4 +1,5 @@
-// 3x3 convolutions of stride 1 over float32 by Winograd's algorithm: a quarter of the multiplications of a direct one.
+// 3x3 convolutions of stride 1 by Winograd's algorithm: a quarter of the multiplications of a direct one. Pools over
+// 2x2 windows and the gradients of ReLUs are done while tiles are transformed.
 #include <omp.h>
 
 #include <algorithm>
@@ -12,126 +13,160 @@ namespace needletail {
 
 namespace {
 
-constexpr int64_t kLeastChannels = 8, kMostChannels = 8192;
-constexpr int64_t kChunkFloats = 192 << 10;  // of one thread's tiles: they stay in the second cache
+constexpr int64_t kLeastChannels = 8;
+// One thread's tiles of inputs and gradients: they stay in the second cache.
+constexpr int64_t kChunkFloats = 216 << 10;
 constexpr int64_t kMostSums = int64_t{16} << 20;  // floats of one thread's sums of weight gradients
 
 int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-struct WinogradRun final : Prepared {
-  Kernel kernel;
+// What both directions share: the team of threads, each with scratch memory of its own behind transformed weights.
+struct WinogradRun : Prepared {
   WinogradShape shape;
   Epilogue epilogue;
   int team;
-  int64_t weightsFloats = 0, scratchFloats = 0, sumsFloats = 0;
+  WinogradWeights weights;
+  int64_t weightFloats = 0, threadFloats = 0;
 
-  void run(Stream& stream, void* const* buffers) override {
+  WinogradRun(const ConvolutionShape& s, const WinogradShape& shape, bool transposed)
+      : shape(shape), epilogue(s.params.epilogue), weights{s.o, s.c, transposed} {}
+
+  void start(int64_t parts, bool needsWeights, int64_t scratch, double products) {
+    cost = 5000 + products * 0.01;
+    threadBound = worthParallel(cost);
+    team = static_cast<int>(threadBound ? std::min<int64_t>(threads(), parts) : 1);
+    weightFloats = needsWeights ? aligned(weights.floats()) : 0;
+    threadFloats = aligned(scratch);
+    workspace = static_cast<size_t>(weightFloats + team * threadFloats) * 4;
+  }
+
+  // f(id, of, scratch) on each thread, once the weights are transformed, if any.
+  template <class F>
+  void parallel(Stream& stream, const void* w, F f) const {
     float* space = static_cast<float*>(stream.workspace);
-    if (kernel == Kernel::convolutionWeights)
-      gradient(space, buffers);
-    else
-      forward(space, buffers);
-  }
-
-  // The convolution, or the gradient of its input: a convolution of the gradient with the weights turned round.
-  void forward(float* space, void* const* buffers) const {
-    const float* w = static_cast<const float*>(buffers[1]);
-    const bool data = kernel == Kernel::convolutionData;
-    const Finish finish(epilogue, buffers);
-    WinogradForward job{shape,
-                        static_cast<const float*>(buffers[0]),
-                        space,
-                        finish.bias,
-                        finish.residual,
-                        epilogue.activation == Activation::relu,
-                        static_cast<float*>(buffers[epilogue.outputAt()]),
-                        nullptr};
-    const auto weights = winogradWeightsForIsa();
-    const auto weightsTurned = winogradWeightsTurnedForIsa();
-    const auto compute = winogradForwardForIsa();
-    const int64_t panels = gemmPanels(shape.o), rows = winogradChannels(shape.c);
 #pragma omp parallel num_threads(team) if (team > 1)
     {
       const int64_t id = omp_get_thread_num(), of = omp_get_num_threads();
-      // Turned weights have the gradient's channels, which are this convolution's inputs, as rows.
-      if (data)
-        weightsTurned(w, shape.c, shape.o, rows * id / of, rows * (id + 1) / of, space);
-      else
-        weights(w, shape.o, shape.c, panels * id / of * kGemmWidth, panels * (id + 1) / of * kGemmWidth, space);
+      if (w) {
+        winogradWeightsForIsa()(weights, static_cast<const float*>(w), weights.blocks() * id / of,
+                                weights.blocks() * (id + 1) / of, space);
 #pragma omp barrier
-      WinogradForward part = job;
-      part.scratch = space + weightsFloats + id * scratchFloats;
-      compute(part, shape.tiles() * id / of, shape.tiles() * (id + 1) / of);
-    }
-  }
-
-  void gradient(float* space, void* const* buffers) const {
-    const auto compute = winogradGradientForIsa();
-    const auto finish = winogradGradientFinishForIsa();
-    float* dw = static_cast<float*>(buffers[2]);
-    int64_t parts = 1;
-#pragma omp parallel num_threads(team) if (team > 1)
-    {
-      const int64_t id = omp_get_thread_num(), of = omp_get_num_threads();
-      if (id == 0) parts = of;
-      float* sums = space + id * (sumsFloats + scratchFloats);
-      std::memset(sums, 0, static_cast<size_t>(sumsFloats) * 4);
-      compute({shape, static_cast<const float*>(buffers[1]), static_cast<const float*>(buffers[0]), sums,
-               sums + sumsFloats},
-              shape.tiles() * id / of, shape.tiles() * (id + 1) / of);
-#pragma omp barrier
-      finish(shape, space, sumsFloats + scratchFloats, static_cast<int>(of), shape.o * id / of, shape.o * (id + 1) / of,
-             dw);
-    }
-    if (!epilogue.bias) return;
-    float* db = static_cast<float*>(buffers[3]);
-    const float* from = space + winogradBiasAt(shape);
-    for (int64_t o = 0; o < shape.o; o++) {
-      db[o] = from[o];
-      for (int64_t t = 1; t < parts; t++) db[o] += from[t * (sumsFloats + scratchFloats) + o];
+      }
+      f(id, of, space + weightFloats + id * threadFloats);
     }
   }
 };
+
+struct WinogradConvolution final : WinogradRun {
+  bool positions;
+
+  WinogradConvolution(const ConvolutionShape& s, const WinogradShape& shape)
+      : WinogradRun(s, shape, false), positions(s.positions) {
+    start(shape.tiles(), true, winogradForwardScratch(shape), s.products());
+  }
+
+  void run(Stream& stream, void* const* buffers) override {
+    const Finish finish(epilogue, buffers);
+    WinogradForward job{};
+    job.shape = shape;
+    job.x = static_cast<const float*>(buffers[0]);
+    job.weights = static_cast<const float*>(stream.workspace);
+    job.bias = finish.bias;
+    job.residual = finish.residual;
+    job.relu = epilogue.activation == Activation::relu;
+    job.y = static_cast<float*>(buffers[epilogue.outputAt()]);
+    if (positions) job.positions = static_cast<int32_t*>(buffers[epilogue.outputAt() + 1]);
+    parallel(stream, buffers[1], [&](int64_t id, int64_t of, float* scratch) {
+      WinogradForward part = job;
+      part.scratch = scratch;
+      winogradForwardForIsa()(part, shape.tiles() * id / of, shape.tiles() * (id + 1) / of);
+    });
+  }
+};
+
+// The gradient of the input, that of the weights (and bias), or both.
+struct WinogradGradients final : WinogradRun {
+  Pool pool;
+  bool data, sums;
+  int64_t sumFloats, belowFloats;
+
+  WinogradGradients(const ConvolutionShape& s, const WinogradShape& shape)
+      : WinogradRun(s, shape, true),
+        pool(s.params.pool),
+        data(s.kernel != Kernel::convolutionWeights),
+        sums(s.kernel != Kernel::convolutionData),
+        sumFloats(aligned(winogradSums(shape))),
+        belowFloats(aligned(winogradBelow(shape))) {
+    start(shape.strips(), data, sumFloats + belowFloats + winogradBackwardScratch(shape), s.products() * (data + sums));
+  }
+
+  void run(Stream& stream, void* const* buffers) override {
+    int next = 0;
+    auto buffer = [&] { return static_cast<float*>(buffers[next++]); };
+    WinogradBackward job{};
+    job.shape = shape;
+    job.gradient = buffer();
+    if (sums) job.x = buffer();
+    const float* w = data ? buffer() : nullptr;
+    if (w) job.weights = static_cast<const float*>(stream.workspace);
+    if (shape.pooled()) job.positions = static_cast<const int32_t*>(buffers[next++]);
+    if (shape.pooled() && pool.reluGradient) job.pooled = buffer();
+    if (epilogue.activation == Activation::reluGradient) job.values = buffer();
+    if (data) job.dx = buffer();
+    float* const dw = sums ? buffer() : nullptr;
+    float* const db = epilogue.bias ? buffer() : nullptr;
+
+    parallel(stream, w, [&](int64_t id, int64_t of, float* own) {
+      const float* first = own - id * threadFloats;
+      WinogradBackward part = job;
+      part.sums = own;
+      part.below = own + sumFloats;
+      part.scratch = part.below + belowFloats;
+      const int64_t strip = shape.strips() * id / of;
+      winogradBackwardForIsa()(part, strip, shape.strips() * (id + 1) / of);
+#pragma omp barrier
+      if (data && strip % shape.tilesH() != 0) winogradJoinForIsa()(job, strip, part.below - threadFloats);
+      if (sums) {
+        winogradWeightGradientForIsa()(shape, first, threadFloats, static_cast<int>(of), shape.o * id / of,
+                                       shape.o * (id + 1) / of, dw);
+      }
+      if (db && id == 0) {
+        const float* from = first + winogradBiasAt(shape);
+        for (int64_t o = 0; o < shape.o; o++) {
+          db[o] = from[o];
+          for (int64_t t = 1; t < of; t++) db[o] += from[t * threadFloats + o];
+        }
+      }
+    });
+  }
+};
+
+// Whether the pooling is one that each tile of 4x4 can do for itself, on whole windows only.
+bool fitsTiles(const Pool& p, const WinogradShape& s) {
+  return p.maximum && p.size[0] == 2 && p.size[1] == 2 && p.stride[0] == 2 && p.stride[1] == 2 && p.low[0] == 0 &&
+         p.low[1] == 0 && 2 * s.pooledH <= s.oh && 2 * s.pooledW <= s.ow;
+}
 
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   const Convolution& p = s.params;
-  const bool fits = s.dtype == DType::float32 && s.kh == 3 && s.kw == 3 && p.groups == 1 && p.stride[0] == 1 &&
-                    p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 && p.low[1] <= 2 &&
-                    p.epilogue.activation != Activation::gelu;
-  const int64_t least = std::min(s.c, s.o), most = std::max(s.c, s.o);
-  if (!fits || least < kLeastChannels || most > kMostChannels || s.products() == 0) return nullptr;
-
-  auto run = std::make_unique<WinogradRun>();
-  WinogradShape& w = run->shape;
-  if (s.kernel == Kernel::convolutionData) {
-    w = {s.n, s.oh, s.ow, s.o, s.h, s.w, s.c, {2 - p.low[0], 2 - p.low[1]}, 0, 0, 0};
-  } else {
-    w = {s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, {p.low[0], p.low[1]}, 0, 0, 0};
+  const bool fits = !p.exact && s.dtype == DType::float32 && s.kh == 3 && s.kw == 3 && p.groups == 1 &&
+                    p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 &&
+                    p.low[1] <= 2 && p.epilogue.activation != Activation::gelu;
+  if (!fits || std::min(s.c, s.o) < kLeastChannels || s.products() == 0) return nullptr;
+  WinogradShape shape{s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, {p.low[0], p.low[1]}};
+  if (p.pooled) {
+    shape.pooledH = s.ph, shape.pooledW = s.pw;
+    if (!fitsTiles(p.pool, shape)) return nullptr;
   }
-  w.tilesH = (w.oh + 3) / 4;
-  w.tilesW = (w.ow + 3) / 4;
-  if (w.tilesH * w.tilesW * 16 > 2 * w.oh * w.ow) return nullptr;  // small images would be padding for the most part
-  w.chunk = kChunkFloats / (kFrequencies * (winogradChannels(s.c) + winogradChannels(s.o))) / 8 * 8;
-  w.chunk = std::clamp<int64_t>(w.chunk, 8, 64);
-
-  run->kernel = s.kernel;
-  run->epilogue = p.epilogue;
-  run->cost = 5000 + s.products() * 0.01;
-  run->threadBound = worthParallel(run->cost);
-  run->team = run->threadBound ? threads() : 1;
-  if (s.kernel == Kernel::convolutionWeights) {
-    run->sumsFloats = aligned(winogradSums(w));
-    run->scratchFloats = aligned(winogradGradientScratch(w));
-    if (run->sumsFloats > kMostSums) return nullptr;
-    run->workspace = static_cast<size_t>(run->team * (run->sumsFloats + run->scratchFloats)) * 4;
-  } else {
-    run->weightsFloats = aligned(kFrequencies * winogradStride(winogradChannels(w.c) * gemmPanels(w.o) * kGemmWidth));
-    run->scratchFloats = aligned(winogradForwardScratch(w));
-    run->workspace = static_cast<size_t>(run->weightsFloats + run->team * run->scratchFloats) * 4;
-  }
-  return run;
+  // Small images would be padding for the most part.
+  if (shape.tilesH() * shape.tilesW() * 16 > 2 * s.oh * s.ow) return nullptr;
+  const int64_t chunk = kChunkFloats / (kFrequencies * (winogradChannels(s.c) + winogradChannels(s.o)));
+  shape.chunk = std::clamp<int64_t>(chunk / 24, 1, 4) * 24;
+  if (s.kernel == Kernel::convolution) return std::make_unique<WinogradConvolution>(s, shape);
+  if (s.kernel != Kernel::convolutionData && winogradSums(shape) > kMostSums) return nullptr;
+  return std::make_unique<WinogradGradients>(s, shape);
 }
 
 }  // namespace needletail
