@@ -1,4 +1,5 @@
-// matmul on the CPU. The smaller operand is packed; the larger one is read where it lies.
+// matmul on the CPU. The smaller operand is packed; the larger one is read where it lies, and so are both where one has
+// few rows.
 #include <omp.h>
 
 #include <algorithm>
@@ -6,104 +7,115 @@
 
 #include "cpu/cpu.h"
 #include "cpu/dtype.h"
-#include "cpu/epilogue.h"
 #include "cpu/isa/gemm.h"
+#include "cpu/isa/sums.h"
 #include "cpu/kernels.h"
 
 namespace needletail {
 
 namespace {
 
-constexpr int64_t kFloatsPerLine = 16;
-int64_t aligned(int64_t floats) { return (floats + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine; }
+// Where the share of thread `id` begins: at a multiple of `step`.
+int64_t share(int64_t count, int64_t step, int64_t id, int64_t of) {
+  return std::min(count, (count + step - 1) / step * id / of * step);
+}
 
 struct MatmulRun final : Prepared {
-  DType dtype;
   int64_t m, n, k, batches;
   MatrixView a, b;  // without addresses
   std::vector<int64_t> aBatch, bBatch;
-  int64_t aElements, bElements;
   Epilogue epilogue;
-  // The product is computed as (b^T a^T)^T where b is the larger: then a is what is packed.
+  bool pairs;  // bfloat16 is multiplied as such; other half-precision numbers are made floats before
+  DType widened;  // what is made floats; float32: nothing
+  // The product is computed as (b^T a^T)^T: then b's columns are the rows of what is called x below, and a's rows the
+  // columns of y.
   bool swapped;
-  bool shared;  // b is packed once for all threads; else each packs the panels that it works on
+  enum { dots, sharedPanels, ownPanels } way;  // panels of y are packed once for all threads, or by each for itself
   int team;
-  // Places in the workspace, in floats.
-  int64_t packedAt, productAt, aAt, bAt, biasAt, residualAt, valuesAt, outAt;
+  bool byBatch;  // each thread takes whole batches
+  std::vector<int64_t> elements;  // of the call's operands, then of its result
+  // Places in the workspace, in bytes.
+  std::vector<size_t> widenedAt;
+  size_t packedAt = 0, packedEach = 0, sumsAt = 0, sumsEach = 0;
 
   void run(Stream& stream, void* const* buffers) override {
-    float* space = static_cast<float*>(stream.workspace);
-    const float* A = input(buffers[0], space + aAt, aElements);
-    const float* B = input(buffers[1], space + bAt, bElements);
-    Finish finish(epilogue, buffers);
-    if (finish.bias) finish.bias = input(finish.bias, space + biasAt, n);
-    if (finish.residual) finish.residual = input(finish.residual, space + residualAt, batches * m * n);
-    if (finish.values) finish.values = input(finish.values, space + valuesAt, batches * m * n);
-    void* result = buffers[epilogue.outputAt()];
-    const bool half = dtype != DType::float32;
-    float* out = half ? space + outAt : static_cast<float*>(result);
-
-    // x: what is read in place (rows of the product), y: what is packed (columns of the product).
-    MatrixView x = a, y = b;
-    int64_t rows = m, columns = n;
-    if (swapped) {
-      x = {nullptr, b.column, b.row};
-      y = {nullptr, a.column, a.row};
-      std::swap(rows, columns);
-    }
-    const int64_t panels = gemmPanels(columns);
-    float* packed = space + packedAt;
-    float* product = space + productAt;
-    const auto pack = gemmPackForIsa();
-    const auto multiply = gemmMultiplyForIsa();
+    char* space = static_cast<char*>(stream.workspace);
+    const int inputs = epilogue.outputAt();
+    auto operand = [&](int i) -> const void* {
+      if (widened == DType::float32) return buffers[i];
+      float* to = reinterpret_cast<float*>(space + widenedAt[i]);
+      halfToFloat(widened, buffers[i], to, elements[i]);
+      return to;
+    };
+    const char *A = static_cast<const char*>(operand(0)), *B = static_cast<const char*>(operand(1));
+    int next = 2;
+    SumsToResult to{pairs, swapped, epilogue.activation, nullptr, nullptr, nullptr, buffers[inputs], n};
+    if (epilogue.bias) to.bias = operand(next++);
+    if (epilogue.residual) to.residual = operand(next++);
+    if (epilogue.activation == Activation::reluGradient) to.values = operand(next++);
+    if (widened != DType::float32) to.result = space + widenedAt[inputs];
+    char* out = static_cast<char*>(to.result);
+    const int64_t size = pairs ? 2 : 4;
 #pragma omp parallel num_threads(team) if (team > 1)
     {
       const int64_t id = omp_get_thread_num(), of = omp_get_num_threads();
-      for (int64_t batch = 0; batch < batches; batch++) {
-        MatrixView left = x, right = y;
-        left.data = swapped ? B + bBatch[batch] : A + aBatch[batch];
-        right.data = swapped ? A + aBatch[batch] : B + bBatch[batch];
-        float* c = out + batch * m * n;
-        float* to = swapped ? product : c;
-        GemmPart part{left, right, nullptr, packed + id * kGemmChunk, k, columns, to, columns, 0, rows, 0, panels};
-        if (shared) {
-          const int64_t first = panels * id / of;
-          pack(right, k, columns, first, panels * (id + 1) / of, packed + first * k * kGemmWidth);
-#pragma omp barrier
-          part.packed = packed;
-          part.firstRow = rows * id / of, part.lastRow = rows * (id + 1) / of;
-        } else {
-          part.firstPanel = panels * id / of, part.lastPanel = panels * (id + 1) / of;
-        }
-        multiply(part);
-#pragma omp barrier
-        finishRows(finish, to, c, batch * m * n, m * id / of, m * (id + 1) / of);
-#pragma omp barrier
+      for (int64_t batch = byBatch ? id : 0; batch < batches; batch += byBatch ? of : 1) {
+        SumsToResult own = to;
+        const int64_t at = batch * m * n * size;
+        own.result = out + at;
+        if (to.residual) own.residual = static_cast<const char*>(to.residual) + at;
+        if (to.values) own.values = static_cast<const char*>(to.values) + at;
+        MatrixView left = a, right = b;
+        left.data = A + aBatch[batch] * size, right.data = B + bBatch[batch] * size;
+        char *packed = space + packedAt + id * packedEach, *sums = space + sumsAt + id * sumsEach;
+        if (byBatch)
+          product(left, right, own, packed, sums, 0, 1);
+        else
+          product(left, right, own, way == sharedPanels ? space + packedAt : packed, sums, id, of);
       }
     }
-    if (half) floatToHalf(dtype, out, result, batches * m * n);
+    if (widened != DType::float32)
+      floatToHalf(widened, reinterpret_cast<float*>(out), buffers[inputs], elements[inputs]);
   }
 
-  // Rows [first, last) of a batch's result, which begins at element `at`: turned round where the product was swapped,
-  // then with what follows the sums.
-  void finishRows(const Finish& finish, const float* product, float* c, int64_t at, int64_t first, int64_t last) const {
+  // The share of thread `id` in one product.
+  void product(const MatrixView& left, const MatrixView& right, const SumsToResult& to, char* packed, char* sums,
+               int64_t id, int64_t of) const {
+    // x: what is read in place (rows of the product), y: what is packed (columns of the product).
+    MatrixView x = left, y = right;
+    int64_t rows = m, columns = n;
     if (swapped) {
-      constexpr int64_t kBlock = 16;
-      for (int64_t i = first; i < last; i += kBlock) {
-        const int64_t end = std::min(last, i + kBlock);
-        for (int64_t j = 0; j < n; j++) {
-          for (int64_t r = i; r < end; r++) c[r * n + j] = product[j * m + r];
-        }
-      }
+      x = {right.data, right.column, right.row};
+      y = {left.data, left.column, left.row};
+      std::swap(rows, columns);
     }
-    if (finish.idle()) return;
-    for (int64_t i = first; i < last; i++) finish.row(c + i * n, n, at + i * n, 0);
-  }
-
-  const float* input(const void* from, float* space, int64_t elements) const {
-    if (dtype == DType::float32) return static_cast<const float*>(from);
-    halfToFloat(dtype, from, space, elements);
-    return space;
+    const TileSink sink{sumsToResultForIsa(), &to};
+    if (way == dots) {
+      gemmDotsForIsa()({pairs, x.data, y.data, k, rows, share(columns, kGemmFew, id, of),
+                        share(columns, kGemmFew, id + 1, of), sink});
+      return;
+    }
+    const int64_t panels = gemmPanels(columns), panelBytes = gemmUnits(pairs, k) * kGemmWidth * 4;
+    GemmPart part{pairs, x, y, nullptr, packed, k, columns, 0, rows, 0, panels, nullptr, nullptr, sink};
+    part.sums = reinterpret_cast<float*>(sums);
+    if (!to.bfloat16 && !to.turned) part.c = static_cast<float*>(to.result);
+    if (to.idle()) part.sink = {};
+    if (way == sharedPanels) {
+      const int64_t first = panels * id / of, last = panels * (id + 1) / of;
+      gemmPackForIsa()(pairs, y, k, columns, first, last, packed + first * panelBytes);
+      if (of > 1) {
+#pragma omp barrier
+      }
+      part.packed = packed;
+      part.firstRow = share(rows, kGemmStrip, id, of), part.lastRow = share(rows, kGemmStrip, id + 1, of);
+    } else {
+      part.firstPanel = panels * id / of, part.lastPanel = panels * (id + 1) / of;
+    }
+    gemmMultiplyForIsa()(part);
+    if (of > 1) {
+      // Before the panels of the next batch.
+#pragma omp barrier
+    }
   }
 };
 
@@ -128,53 +140,61 @@ std::vector<int64_t> batchOffsets(const Shape& operand, const Shape& out) {
 
 std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   const auto params = read<Matmul>(call.params);
-  if (!isFloat(call.out[0].dtype)) return nullptr;
+  const DType dtype = call.out[0].dtype;
+  if (!isFloat(dtype)) return nullptr;
   const Shape &a = call.in[0].shape, &b = call.in[1].shape, &out = call.out[0].shape;
   auto run = std::make_unique<MatmulRun>();
-  run->dtype = call.out[0].dtype;
+  run->pairs = dtype == DType::bfloat16 && hasBFloat16();
+  run->widened = run->pairs ? DType::float32 : dtype;
   run->epilogue = params.epilogue;
-  run->m = out.fromEnd(2);
-  run->n = out.fromEnd(1);
-  run->k = a.fromEnd(params.transposeA ? 2 : 1);
+  const int64_t m = run->m = out.fromEnd(2), n = run->n = out.fromEnd(1);
+  const int64_t k = run->k = a.fromEnd(params.transposeA ? 2 : 1);
   run->batches = out.product(0, out.rank() - 2);
-  run->a = params.transposeA ? MatrixView{nullptr, 1, run->m} : MatrixView{nullptr, run->k, 1};
-  run->b = params.transposeB ? MatrixView{nullptr, 1, run->k} : MatrixView{nullptr, run->n, 1};
+  run->a = params.transposeA ? MatrixView{nullptr, 1, m} : MatrixView{nullptr, k, 1};
+  run->b = params.transposeB ? MatrixView{nullptr, 1, k} : MatrixView{nullptr, n, 1};
   run->aBatch = batchOffsets(a, out);
   run->bBatch = batchOffsets(b, out);
-  run->aElements = a.elements();
-  run->bElements = b.elements();
-  // What packing, gathering rows that lie apart, and turning the result round would move.
-  auto moved = [](bool pack, bool gather, int64_t packed, int64_t gathered, int64_t turned) {
-    return packed * (pack ? 2 : 1) + (gather ? gathered : 0) + 2 * turned;
-  };
-  const int64_t aSize = run->m * run->k, bSize = run->k * run->n;
-  run->swapped = moved(run->a.row != 1, run->b.row != 1, aSize, bSize, run->m * run->n) <
-                 moved(run->b.column != 1, run->a.column != 1, bSize, aSize, 0);
-  run->cost = 200 + (2.0 * run->m * run->n * run->k / 50 + (run->aElements + run->bElements) * 0.5) *
-                        (run->batches ? 1 : 0) * 1.0;
-  if (run->batches > 1) run->cost = 200 + run->batches * (2.0 * run->m * run->n * run->k / 50 + run->k * run->n * 0.5);
+
+  run->cost = 200 + static_cast<double>(run->batches) * (2.0 * m * n * k / 100 + (m + n) * k * 0.1);
   run->threadBound = worthParallel(run->cost);
   run->team = run->threadBound ? threads() : 1;
+  run->byBatch = run->batches >= 2 * run->team;
 
-  const int64_t rows = run->swapped ? run->n : run->m, columns = run->swapped ? run->m : run->n;
-  run->shared = rows > columns || gemmPanels(columns) < run->team;
-  int64_t floats = 0;
-  auto place = [&](int64_t count) {
-    const int64_t at = floats;
-    floats += aligned(count);
+  const int64_t units = gemmUnits(run->pairs, k);
+  if (!params.transposeA && params.transposeB && std::min(m, n) <= kGemmFew) {
+    run->way = MatmulRun::dots;
+    run->swapped = n < m;
+  } else {
+    // What packing, gathering rows that lie apart, and turning the result round would move.
+    auto moved = [](bool pack, bool gather, int64_t packed, int64_t gathered, int64_t turned) {
+      return packed * (pack ? 2 : 1) + (gather ? gathered : 0) + 2 * turned;
+    };
+    run->swapped = moved(params.transposeA, !params.transposeB, m * k, k * n, m * n) <
+                   moved(params.transposeB, params.transposeA, k * n, m * k, 0);
+    const int64_t rows = run->swapped ? n : m, columns = run->swapped ? m : n;
+    const bool shared = rows > columns || gemmPanels(columns) < run->team;
+    run->way = shared ? MatmulRun::sharedPanels : MatmulRun::ownPanels;
+  }
+
+  auto place = [&](size_t bytes) {
+    const size_t at = run->workspace;
+    run->workspace += (bytes + 63) / 64 * 64;
     return at;
   };
-  run->packedAt = place(run->shared ? gemmPanels(columns) * kGemmWidth * run->k : run->team * kGemmChunk);
-  run->productAt = place(run->swapped ? run->m * run->n : 0);
-  const bool half = run->dtype != DType::float32;
-  run->aAt = place(half ? run->aElements : 0);
-  run->bAt = place(half ? run->bElements : 0);
-  run->biasAt = place(half ? run->n : 0);
-  run->residualAt = place(half && params.epilogue.residual ? call.out[0].elements() : 0);
-  const bool values = params.epilogue.activation == Activation::reluGradient;
-  run->valuesAt = place(half && values ? call.out[0].elements() : 0);
-  run->outAt = place(half ? call.out[0].elements() : 0);
-  run->workspace = static_cast<size_t>(std::max<int64_t>(floats, 1)) * 4;
+  const bool shared = run->way == MatmulRun::sharedPanels;
+  const int64_t rows = run->swapped ? n : m, columns = run->swapped ? m : n;
+  if (run->way != MatmulRun::dots) {
+    run->packedEach = static_cast<size_t>(shared ? gemmPanels(columns) * kGemmWidth * units : kGemmChunk) * 4;
+    run->packedAt = place(run->packedEach * (shared && !run->byBatch ? 1 : run->team));
+    if (run->pairs || run->swapped)
+      run->sumsEach = gemmSumRows(units, rows, shared) * gemmChunkPanels(units) * kGemmWidth * 4;
+    run->sumsAt = place(run->sumsEach * run->team);
+  }
+  for (const Spec& spec : call.in) run->elements.push_back(spec.elements());
+  run->elements.push_back(call.out[0].elements());
+  for (int64_t count : run->elements) {
+    run->widenedAt.push_back(place(run->widened == DType::float32 ? 0 : static_cast<size_t>(count) * 4));
+  }
   return run;
 }
 

@@ -35,7 +35,7 @@ NT_ALWAYS Integers splat(int32_t x) { return x - Integers{}; }
 // numbers below float32's normal ones count as 0.
 typedef uint16_t Halves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 // Two bfloat16 in each lane, the first in the lower half.
-typedef uint32_t Pairs __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef uint32_t Pairs __attribute__((vector_size(kLanes * 4), aligned(2), may_alias));
 
 NT_ALWAYS Pairs loadPairs(const uint32_t* p) { return *reinterpret_cast<const Pairs*>(p); }
 NT_ALWAYS void store(uint32_t* p, Pairs v) { *reinterpret_cast<Pairs*>(p) = v; }
