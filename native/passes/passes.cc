@@ -10,6 +10,7 @@ namespace {
 constexpr Pass kPasses[] = {
     {"casts shared", shareCasts},
     {"kept", keepSettled},
+    {"copies left to the optimizer", keepOptimizerCopies},
     {"made in place", makeInPlace},
     {"pairs of convolution gradients joined", joinConvolutionGradients},
     {"activation gradients fused", fuseActivationGradients},

@@ -17,6 +17,8 @@ struct Pass {
 // form of weights, after all other passes: they choose the calls.
 int keepSettled(Program& program);
 int keepPackedInputs(Program& program);
+// copies.cc: half-precision copies of weights that the optimizer changes are kept, and it writes them.
+int keepOptimizerCopies(Program& program);
 // in_place.cc: a value that is only made to be copied is made where the copy goes.
 int makeInPlace(Program& program);
 // convolution_gradients.cc: the two gradients of a convolution become one call.

@@ -95,6 +95,30 @@ onEachDevice('what is kept of weights', (device) => {
     }
   }
 
+  for (const [name, options] of [
+    ['', {}],
+    ['beside the function itself', { verify: 2 }]
+  ] as const) {
+    it(`follows what else changes weights that a step in half precision trains ${name}`, () => {
+      const losses = [true, false].map((isCompiled) => {
+        const network = makeNetwork(1)
+        const optimizer = new optim.AdamW({ learningRate: 0.01, clipNorm: 1 })
+        const train = step(network, optimizer)
+        const run = isCompiled
+          ? nt.compile(train, { compute: 'bfloat16', ...options })
+          : (x: nt.Tensor) => nt.withCompute('bfloat16', () => train(x))
+        return Array.from({ length: 12 }, (_, i) => {
+          const [bias] = network.parameters().slice(-1)
+          if (i % 4 === 0) nt.assign(bias!, bias!.detach().add(0.5))
+          if (i === 6) network.parameters().forEach((p) => nt.assign(p, p.detach().mul(0.9)))
+          // A step with infinite gradients changes nothing.
+          return run(i === 8 ? picture(i).mul(1e30) : picture(i)).itemSync()
+        })
+      })
+      assert.deepEqual(losses[0], losses[1])
+    })
+  }
+
   it('is made once, for each program that needs it', () => {
     const w = nt.random.uniform([64, 64], { seed: 1 })
     const f = nt.compile((x: nt.Tensor) => nt.matmul(x, w.exp().transpose()))

@@ -269,7 +269,21 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
   {
     name: 'and the optimizer reads gradients before they are cast',
     make: () => trained({}),
-    changes: { '': ['1 gradients not cast', '3 dropped'] } // the cast, and what of the loss nobody asks for
+    // Dropped are the cast, and what of the loss nobody asks for.
+    changes: { '': ['1 gradients not cast', '3 dropped'], cpu: ['1 copies left to the optimizer'] }
+  },
+  {
+    name: 'and writes half-precision copies of the weights: of those that nobody else changes, and that are not read after it',
+    make: () => {
+      const ws = [4, 4, 5].map((seed) => nt.requireGradient(nt.random.uniform([4, 4], { seed })))
+      const optimizer = new nt.optim.Adam({ learningRate: 0.1 })
+      return inHalf((x) => {
+        optimizer.minimize(ws.reduce((y, w) => nt.matmul(y, w), x).sum(), ws)
+        nt.noGrad(() => nt.assign(ws[1]!, ws[1]!.mul(0.5)))
+        return ws.map((w) => nt.matmul(x, w.detach()))
+      })
+    },
+    changes: { cpu: ['2 copies left to the optimizer'] }
   },
   {
     name: 'and so are casts of weights',
