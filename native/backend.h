@@ -16,7 +16,8 @@ namespace needletail {
 // Parameter layouts stand in params.h.
 // clang-format off
 #define NEEDLETAIL_KERNELS(K)                                                                                         \
-  K(elementwise, prepareElementwise) K(cast, prepareCast) K(fill, prepareFill) K(copy, prepareCopy)                   \
+  K(elementwise, prepareElementwise) K(elementwiseRun, prepareElementwiseRun) K(cast, prepareCast)                    \
+  K(fill, prepareFill) K(copy, prepareCopy)                                                                           \
   K(iota, prepareIota) K(reduce, prepareReduce) K(argReduce, prepareArgReduce) K(cumulate, prepareCumulate)           \
   K(softmax, prepareSoftmax) K(softmaxGradient, prepareSoftmaxGradient)                                               \
   K(softmaxCrossEntropy, prepareSoftmaxCrossEntropy)                                                                  \

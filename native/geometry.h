@@ -8,6 +8,14 @@
 
 namespace needletail {
 
+// What an elementwise call computes, whether of one part or of several.
+inline ElementwiseParts partsOf(const Call& call) {
+  if (call.kernel == Kernel::elementwiseRun) return read<ElementwiseParts>(call.params);
+  ElementwiseParts parts;
+  parts.add(read<Elementwise>(call.params), call.out[0].dtype);
+  return parts;
+}
+
 // n images [h, w, c] and [oh, ow, o], a kernel [kh, kw] of `inner` = c / groups channels; outer = o / groups. Where it
 // is pooled, [ph, pw, o] is what [oh, ow, o] becomes.
 struct ConvolutionShape {

@@ -5,6 +5,8 @@
 
 #include "autograd.h"
 #include "device.h"
+#include "geometry.h"
+#include "ops/elementwise_rows.h"
 #include "ops/functions.h"
 #include "program.h"
 
@@ -202,15 +204,56 @@ size_t Call::Hash::operator()(const Call& call) const {
   return hash ^ hash >> 32;
 }
 
+namespace {
+const char* name(Row row) {
+  constexpr const char* kNames[] = {
+#define UNARY(name, dtypes, value, derivative, doc) #name, #name "_gradient",
+#define BINARY(name, dtypes, value, derivativeA, derivativeB, doc) #name, #name "_gradientA", #name "_gradientB",
+#define TEST(name, dtypes, value, doc) #name,
+#define COMPARE(name, dtypes, value, doc) #name,
+#include "ops/elementwise.def"
+#undef UNARY
+#undef BINARY
+#undef TEST
+#undef COMPARE
+      "where"};
+  return kNames[static_cast<int>(row)];
+}
+std::string text(double v) {
+  char buffer[32];
+  snprintf(buffer, sizeof buffer, "%.9g", v);
+  return buffer;
+}
+// "mul(#0, 2) add(%0, #1)": #0 is the first input, %0 what the first part makes.
+std::string text(const ElementwiseParts& run) {
+  std::string s;
+  for (int k = 0; k < run.count; k++) {
+    const ElementwiseParts::Part& part = run.parts[k];
+    s += k ? " " : "";
+    s.append(name(static_cast<Row>(part.row))).append("(");
+    for (int i = 0; i < part.operands; i++) {
+      s += i ? ", " : "";
+      const int from = part.from[i];
+      if (part.immediates >> i & 1)
+        s += text(part.values[i]);
+      else
+        s.append(from < 0 ? "%" : "#").append(std::to_string(from < 0 ? -1 - from : from));
+    }
+    if (part.p != 0 || part.q != 0) s.append("; ").append(text(part.p)).append(", ").append(text(part.q));
+    s += ")";
+  }
+  return s;
+}
+}  // namespace
+
 std::string Call::text() const {
-  auto number = [](double v) {
-    char buffer[32];
-    snprintf(buffer, sizeof buffer, "%.9g", v);
-    return std::string(buffer);
-  };
   std::string s = needletail::name(kernel);
   s += "(";
-  for (int i = 0; i < params.count(); i++) s += (i ? ", " : "") + number(params.real(i));
+  if (kernel == Kernel::elementwise || kernel == Kernel::elementwiseRun) {
+    s += needletail::text(partsOf(*this));
+  } else {
+    for (int i = 0; i < params.count(); i++) s += (i ? ", " : "") + needletail::text(params.real(i));
+  }
   return s + ")";
 }
 

@@ -40,6 +40,35 @@ struct Elementwise {
   }
 };
 
+// elementwiseRun: rows over one shape in one loop. in: the tensors that the parts read, which broadcast to the results'
+// shape; out: the results of those parts that are kept. A result may be written where an operand of its size is read.
+struct ElementwiseParts {
+  static constexpr int kMost = 8;
+  struct Part : Elementwise {
+    int from[kMaxOperands] = {0, 0, 0, 0};  // each operand's: input i, or -1 - k: the result of part k
+    int dtype = 0;  // of its result, a DType
+    bool kept = true;
+  };
+  int count = 0;
+  Part parts[kMost];
+  // A part whose operands are the next inputs, one after the other.
+  void add(const Elementwise& row, DType dtype, int inputs = 0) {
+    Part& part = parts[count++];
+    static_cast<Elementwise&>(part) = row;
+    part.dtype = static_cast<int>(dtype);
+    for (int i = 0; i < row.operands; i++) part.from[i] = row.immediates >> i & 1 ? 0 : inputs++;
+  }
+  template <class F>
+  void fields(F f) {
+    f(count);
+    for (int k = 0; k < count; k++) {
+      parts[k].Elementwise::fields(f);
+      for (int i = 0; i < parts[k].operands; i++) f(parts[k].from[i]);
+      f(parts[k].dtype), f(parts[k].kept);
+    }
+  }
+};
+
 // cast: in: any number of tensors of one dtype; out: as many of another.
 
 // fill: value. No inputs.

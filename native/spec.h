@@ -78,7 +78,7 @@ using Specs = SmallVector<Spec, 4>;
 // printed and sent from JavaScript alike. Integers are exact up to 2^53.
 class Params {
  public:
-  static constexpr int kMax = 40;
+  static constexpr int kMax = 128;  // as many as an ElementwiseParts has at most
   Params() {}  // not defaulted: `{}` would clear the values
   Params(const Params& other) : count_(other.count_) { std::memcpy(values_, other.values_, sizeof(double) * count_); }
   Params& operator=(const Params& other) {

@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "cpu/dtype.h"
 #include "cpu/kernels.h"
+#include "geometry.h"
 #include "ops/elementwise_rows.h"
 
 namespace needletail {
@@ -24,9 +25,14 @@ struct Walk {
 };
 
 struct Operand {
-  enum Kind { full, single, number, spread } kind;
+  enum Kind { full, single, number, spread, result } kind;
   DType dtype;
   double value = 0;
+  int from = 0;  // which buffer of the call it is, or which part's result
+  int tile = 0;  // where it is brought to, if it isn't read in place
+  bool isHalf() const { return dtype == DType::bfloat16 || dtype == DType::float16; }
+  // Whether it is the same for all elements.
+  bool isConstant() const { return kind == number || kind == single; }
 };
 
 template <class T>
@@ -64,84 +70,105 @@ void gatherTile(const Walk& walk, const int64_t* stride, const void* from, int64
   }
 }
 
-struct ElementwiseRun final : Prepared {
+// One row of the run.
+struct RowPart {
   RowFunction function;
   Operand operands[kMaxOperands];
   int count;
-  DType outType;
-  bool outHalf;
-  int64_t n;
+  DType type;  // of its result
   double p, q;
+  int output = -1;  // the buffer that it goes to, if any
+  int tile = 0;  // where it is made, if not there
   Walk walk;
-  bool parallel;
+  bool isHalf() const { return type == DType::bfloat16 || type == DType::float16; }
+};
+
+constexpr int kTiles = 24;  // how many a run may need
+
+// Parts one after the other for each tile of elements: what is made by one and read by the next stays in the cache.
+struct ElementwiseRun final : Prepared {
+  std::vector<RowPart> parts;
+  int64_t n;
+  bool parallel, direct;  // direct: one part, all of its operands whole and none in half precision
 
   void range(void* const* buffers, int64_t first, int64_t last) const {
-    alignas(64) std::byte tiles[kMaxOperands + 1][kTileBytes];
-    alignas(64) float halfTile[kTile];
-    const void* from[kMaxOperands];
     const void* in[kMaxOperands];
-    int used = 0;
-    bool direct = !outHalf;  // nothing but whole operands: one call
-    for (int i = 0; i < count; i++) {
-      from[i] = operands[i].kind == Operand::number ? nullptr : buffers[used++];
-      if (operands[i].kind == Operand::full && !isHalf(i)) continue;
-      direct = false;
-      if (operands[i].kind == Operand::number || operands[i].kind == Operand::single) {
-        splat(i, from[i], tiles[i], std::min(kTile, last - first));
+    if (direct) {
+      const RowPart& part = parts[0];
+      for (int i = 0; i < part.count; i++) in[i] = at(buffers, part.operands[i].from, part.operands[i].dtype, first);
+      return part.function(last - first, in, at(buffers, part.output, part.type, first), part.p, part.q);
+    }
+    alignas(64) std::byte tiles[kTiles][kTileBytes];
+    for (const RowPart& part : parts) {
+      for (int i = 0; i < part.count; i++) {
+        const Operand& operand = part.operands[i];
+        if (operand.isConstant()) splat(operand, buffers, tiles[operand.tile], std::min(kTile, last - first));
       }
     }
-    std::byte* out = static_cast<std::byte*>(buffers[used]);
-    const size_t outSize = size(outType);
-    if (direct) {
-      for (int i = 0; i < count; i++) in[i] = static_cast<const std::byte*>(from[i]) + first * size(operands[i].dtype);
-      return function(last - first, in, out + first * outSize, p, q);
-    }
+    const void* results[ElementwiseParts::kMost];
     for (int64_t t = first; t < last; t += kTile) {
       const int64_t m = std::min(kTile, last - t);
-      for (int i = 0; i < count; i++) in[i] = operand(i, from[i], t, m, tiles[i]);
-      if (outHalf) {
-        function(m, in, halfTile, p, q);
-        floatToHalf(outType, halfTile, out + t * outSize, m);
-      } else {
-        function(m, in, out + t * outSize, p, q);
+      for (size_t k = 0; k < parts.size(); k++) {
+        const RowPart& part = parts[k];
+        for (int i = 0; i < part.count; i++) {
+          const Operand& operand = part.operands[i];
+          in[i] = operand.kind == Operand::result ? results[operand.from]
+                                                  : place(part, i, buffers, t, m, tiles[operand.tile]);
+        }
+        const bool written = part.output >= 0;
+        void* to = written ? at(buffers, part.output, part.type, t) : nullptr;
+        void* made = part.isHalf() || !written ? tiles[part.tile] : to;
+        part.function(m, in, made, part.p, part.q);
+        if (part.isHalf()) {
+          // Those who read it see it rounded, as they would in a buffer.
+          alignas(64) uint16_t rounded[kTile];
+          uint16_t* half = written ? static_cast<uint16_t*>(to) : rounded;
+          floatToHalf(part.type, static_cast<const float*>(made), half, m);
+          if (k + 1 < parts.size()) halfToFloat(part.type, half, static_cast<float*>(made), m);
+        }
+        results[k] = made;
       }
     }
   }
 
-  bool isHalf(int i) const { return operands[i].dtype == DType::bfloat16 || operands[i].dtype == DType::float16; }
-
-  const void* operand(int i, const void* from, int64_t first, int64_t m, std::byte* tile) const {
-    const DType dtype = operands[i].dtype;
-    const std::byte* source = static_cast<const std::byte*>(from);
-    switch (operands[i].kind) {
-      case Operand::full:
-        if (!isHalf(i)) return source + first * size(dtype);
-        halfToFloat(dtype, source + first * 2, reinterpret_cast<float*>(tile), m);
-        return tile;
-      case Operand::spread:
-        if (isHalf(i)) {
-          alignas(64) uint16_t raw[kTile];
-          gatherTile<uint16_t>(walk, walk.stride[i], from, first, m, raw);
-          halfToFloat(dtype, raw, reinterpret_cast<float*>(tile), m);
-        } else {
-          dispatchSize(dtype, [&](auto t) {
-            gatherTile<typename decltype(t)::type>(walk, walk.stride[i], from, first, m, tile);
-          });
-        }
-        return tile;
-      default: return tile;
-    }
+  static std::byte* at(void* const* buffers, int buffer, DType dtype, int64_t element) {
+    return static_cast<std::byte*>(buffers[buffer]) + element * static_cast<int64_t>(size(dtype));
   }
 
-  void splat(int i, const void* from, std::byte* tile, int64_t m) const {
-    const DType dtype = operands[i].dtype;
-    if (operands[i].kind == Operand::number) {
-      const double v = operands[i].value;
+  // Elements [first, first + m) of a part's operand: where they lie, or in the tile.
+  const void* place(const RowPart& part, int i, void* const* buffers, int64_t first, int64_t m, std::byte* tile) const {
+    const Operand& operand = part.operands[i];
+    if (operand.kind == Operand::full) {
+      const std::byte* from = at(buffers, operand.from, operand.dtype, first);
+      if (!operand.isHalf()) return from;
+      halfToFloat(operand.dtype, from, reinterpret_cast<float*>(tile), m);
+    } else if (operand.kind == Operand::spread) {
+      const void* from = buffers[operand.from];
+      if (operand.isHalf()) {
+        alignas(64) uint16_t raw[kTile];
+        gatherTile<uint16_t>(part.walk, part.walk.stride[i], from, first, m, raw);
+        halfToFloat(operand.dtype, raw, reinterpret_cast<float*>(tile), m);
+      } else {
+        dispatchSize(operand.dtype, [&](auto t) {
+          gatherTile<typename decltype(t)::type>(part.walk, part.walk.stride[i], from, first, m, tile);
+        });
+      }
+    }
+    return tile;
+  }
+
+  void splat(const Operand& operand, void* const* buffers, std::byte* tile, int64_t m) const {
+    const DType dtype = operand.dtype;
+    if (operand.kind == Operand::number) {
+      const double v = operand.value;
       if (isFloat(dtype))
         fillTile(tile, static_cast<float>(v), m);
       else
         dispatch(dtype, [&](auto t) { fillTile(tile, static_cast<typename decltype(t)::type>(v), m); });
-    } else if (isHalf(i)) {
+      return;
+    }
+    const void* from = buffers[operand.from];
+    if (operand.isHalf()) {
       float v;
       halfToFloat(dtype, from, &v, 1);
       fillTile(tile, v, m);
@@ -173,61 +200,88 @@ RowFunction rowFunction(int row, DType dtype) {
   return elementwiseRowForIsa()(row, column);
 }
 
-void joinAxes(const Call& call, const Operand* operands, int count, const int* specOf, Walk& walk) {
+void joinAxes(const Call& call, RowPart& part) {
   const Shape& out = call.out[0].shape;
+  Walk& walk = part.walk;
   for (int d = 0; d < out.rank(); d++) {
     if (out[d] == 1) continue;
     int64_t stride[kMaxOperands];
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < part.count; i++) {
       stride[i] = 0;
-      if (operands[i].kind != Operand::spread) continue;
-      const Shape& s = call.in[specOf[i]].shape;
+      if (part.operands[i].kind != Operand::spread) continue;
+      const Shape& s = call.in[part.operands[i].from].shape;
       const int axis = d - (out.rank() - s.rank());
       if (axis >= 0 && s[axis] != 1) stride[i] = s.product(axis + 1, s.rank());
     }
     bool join = walk.rank > 0;
-    for (int i = 0; i < count && join; i++) join = walk.stride[i][walk.rank - 1] == stride[i] * out[d];
+    for (int i = 0; i < part.count && join; i++) join = walk.stride[i][walk.rank - 1] == stride[i] * out[d];
     if (!join) walk.rank++;
     const int last = walk.rank - 1;
     walk.size[last] = join ? walk.size[last] * out[d] : out[d];
-    for (int i = 0; i < count; i++) walk.stride[i][last] = stride[i];
+    for (int i = 0; i < part.count; i++) walk.stride[i][last] = stride[i];
   }
+}
+
+std::unique_ptr<Prepared> prepare(const Call& call) {
+  const ElementwiseParts run = partsOf(call);
+  auto made = std::make_unique<ElementwiseRun>();
+  made->n = call.out[0].elements();
+  made->cost = 60;
+  int outputs = static_cast<int>(call.in.size()), tiles = 0;
+  bool direct = run.count == 1;
+  for (int k = 0; k < run.count; k++) {
+    const ElementwiseParts::Part& from = run.parts[k];
+    RowPart part{};
+    part.count = from.operands;
+    part.type = static_cast<DType>(from.dtype);
+    part.p = from.p;
+    part.q = from.q;
+    if (from.kept) part.output = outputs++;
+    // A row's numbers are of the type of its operands, but that a condition is bool; of those that are tensors the last
+    // tells it.
+    const bool where = from.row == static_cast<int>(Row::where);
+    DType type = part.type;
+    for (int i = 0; i < part.count; i++) {
+      if (from.immediates >> i & 1) continue;
+      const int source = from.from[i];
+      Operand& operand = part.operands[i];
+      if (source < 0) {
+        operand = {Operand::result, made->parts[-1 - source].type, 0, -1 - source};
+      } else {
+        const Spec& spec = call.in[source];
+        const int64_t elements = spec.elements();
+        operand = {elements == made->n ? Operand::full
+                   : elements == 1     ? Operand::single
+                                       : Operand::spread,
+                   spec.dtype, 0, source};
+      }
+      if (!where) type = operand.dtype;
+    }
+    for (int i = 0; i < part.count; i++) {
+      Operand& operand = part.operands[i];
+      if (from.immediates >> i & 1)
+        operand = {Operand::number, where && i == 0 ? DType::boolean : type, from.values[i]};
+      if (operand.kind != Operand::result) operand.tile = tiles++;
+      direct = direct && operand.kind == Operand::full && !operand.isHalf();
+    }
+    if (part.isHalf() || !from.kept) part.tile = tiles++;
+    direct = direct && !part.isHalf();
+    part.function = rowFunction(from.row, type);
+    if (!part.function) return nullptr;
+    joinAxes(call, part);
+    made->cost += static_cast<double>(made->n) * (isFloat(type) ? 1.0 : 0.5);
+    made->parts.push_back(part);
+  }
+  if (tiles > kTiles) return nullptr;
+  made->direct = direct;
+  made->parallel = worthParallel(made->cost);
+  made->threadBound = made->parallel;
+  return made;
 }
 
 }  // namespace
 
-std::unique_ptr<Prepared> prepareElementwise(const Call& call) {
-  const auto params = read<Elementwise>(call.params);
-  const Spec& out = call.out[0];
-  auto run = std::make_unique<ElementwiseRun>();
-  run->n = out.elements();
-  run->p = params.p;
-  run->q = params.q;
-  run->count = params.operands;
-  run->outType = out.dtype;
-  run->outHalf = out.dtype == DType::bfloat16 || out.dtype == DType::float16;
-  const bool where = params.row == static_cast<int>(Row::where);
-  const DType numbersType = call.in.empty() ? out.dtype : call.in[call.in.size() - 1].dtype;
-  DType computeType = where ? out.dtype : numbersType;
-  int used = 0, specOf[kMaxOperands] = {};
-  for (int i = 0; i < params.operands; i++) {
-    Operand& operand = run->operands[i];
-    if (params.immediates >> i & 1) {
-      operand = {Operand::number, where ? (i == 0 ? DType::boolean : out.dtype) : computeType, params.values[i]};
-      continue;
-    }
-    specOf[i] = used;
-    const Spec& spec = call.in[used++];
-    operand.dtype = spec.dtype;
-    operand.kind = spec.elements() == run->n ? Operand::full : spec.elements() == 1 ? Operand::single : Operand::spread;
-  }
-  run->function = rowFunction(params.row, computeType);
-  if (!run->function) return nullptr;
-  joinAxes(call, run->operands, run->count, specOf, run->walk);
-  run->cost = 60 + run->n * (isFloat(computeType) ? 1.0 : 0.5);
-  run->parallel = worthParallel(run->cost);
-  run->threadBound = run->parallel;
-  return run;
-}
+std::unique_ptr<Prepared> prepareElementwise(const Call& call) { return prepare(call); }
+std::unique_ptr<Prepared> prepareElementwiseRun(const Call& call) { return prepare(call); }
 
 }  // namespace needletail

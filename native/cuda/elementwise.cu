@@ -295,5 +295,7 @@ std::unique_ptr<Prepared> prepareElementwise(const Call& call) {
   const DType type = call.in.empty() ? call.out[0].dtype : call.in[call.in.size() - 1].dtype;
   return dispatch(type, [&](auto tag) { return prepareAs<typename decltype(tag)::type>(call, params); });
 }
+// A loop over any rows would choose among all of them for each element; the parts are launched instead.
+std::unique_ptr<Prepared> prepareElementwiseRun(const Call&) { return nullptr; }
 
 }  // namespace needletail::cuda

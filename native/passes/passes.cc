@@ -20,6 +20,7 @@ constexpr Pass kPasses[] = {
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},
     {"dropped", dropDead},
+    {"elementwise rows joined", fuseElementwise},
     {"packed inputs kept", keepPackedInputs},
 };
 }  // namespace

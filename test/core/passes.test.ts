@@ -256,6 +256,36 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     not: /epilogues/
   },
   {
+    name: 'elementwise rows that follow from each other are one loop, with what others read as results',
+    make: () => (x) => {
+      const y = x
+        .mul(2)
+        .add(nt.exp(x.sum([0, 1, 2]).neg()))
+        .tanh()
+      return [y, nt.where(y.greater(0.5), y.square(), x).sum(), y.sum().add(1).sqrt()]
+    },
+    changes: { cpu: ['7 elementwise rows joined', '6 steps'] }
+  },
+  {
+    name: 'but no more of them than a loop takes, nor of another shape, nor what has changed since',
+    make: () => {
+      const kept = nt.zeros([1, 1, 1, 4])
+      return (x) => {
+        let y = x
+        for (let i = 0; i < 12; i++) y = y.mul(1.01).add(0.1)
+        const before = kept.add(x)
+        nt.assign(kept, kept.add(1))
+        return [y, y.add(x.sum([0, 1, 2])), before, kept.mul(2)]
+      }
+    },
+    changes: { cpu: ['22 elementwise rows joined'] }
+  },
+  ...[1, 2, 3, 4, 5, 6].map((seed) => ({
+    name: `rows at random, ${seed}`,
+    make: () => randomRows(seed, (['float32', 'bfloat16', 'float16'] as const)[seed % 3]!),
+    changes: { cpu: ['elementwise rows joined'] }
+  })),
+  {
     name: 'in mixed precision a weight that is used twice is cast once',
     make: () => usedTwice(false),
     changes: { '': ['1 casts shared'] }
@@ -325,6 +355,38 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 gradients not cast', '2 dropped'] }
   }
 ]
+
+/** Random rows that read each other, the input (whole, a row, a number of it) and numbers; several are results. */
+const randomRows = (seed: number, dtype: 'float32' | 'bfloat16' | 'float16'): F => {
+  let state = seed
+  const below = (n: number): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 8) % n
+  const choices = Array.from({ length: 40 }, () => [below(9), below(1000), below(1000), below(4)] as const)
+  const kept = nt.zeros([2, 6, 6, 4], { dtype })
+  return (x) => {
+    const given = x.astype(dtype) as nt.Tensor
+    const made = [given, given.sum([0, 1, 2]).mul(0.01), given.mean() as nt.Tensor, kept as nt.Tensor]
+    const results: nt.Tensor[] = []
+    for (const [row, i, j, fate] of choices) {
+      const [a, b] = [made[i % made.length]!, made[j % made.length]!]
+      const rows = [
+        () => a.add(b),
+        () => a.mul(b),
+        () => a.sub(0.5),
+        () => a.tanh(),
+        () => a.maximum(b),
+        () => nt.where(a.less(b), a, b),
+        () => nt.where(a.greater(0), b, 0.25),
+        () => a.sigmoid(),
+        () => a.abs().add(1).log()
+      ]
+      const y = rows[row]!()
+      made.push(y)
+      if (fate === 0) results.push(y)
+      if (fate === 1 && y.rank === 4) nt.assign(kept, y as typeof kept)
+    }
+    return [...results, kept.mul(1) as nt.Tensor]
+  }
+}
 
 onEachDevice('passes over a program', (device) => {
   computeAsAsked()
