@@ -38,7 +38,15 @@ struct MatmulRun final : Prepared {
   std::vector<size_t> widenedAt;
   size_t packedAt = 0, packedEach = 0, sumsAt = 0, sumsEach = 0;
 
-  void run(Stream& stream, void* const* buffers) override {
+  void run(Stream& stream, void* const* buffers) override { multiply(stream, buffers, nullptr); }
+  void runPacked(Stream& stream, void* const* buffers) override { multiply(stream, buffers, buffers[packing.input]); }
+  void pack(Stream&, const void* input, void* to) override {
+#pragma omp parallel num_threads(team) if (team > 1)
+    packShare(packedView(input), static_cast<char*>(to), omp_get_thread_num(), omp_get_num_threads());
+  }
+
+  // kept: the panels, if they are there already.
+  void multiply(Stream& stream, void* const* buffers, const void* kept) const {
     char* space = static_cast<char*>(stream.workspace);
     const int inputs = epilogue.outputAt();
     auto operand = [&](int i) -> const void* {
@@ -69,50 +77,57 @@ struct MatmulRun final : Prepared {
         left.data = A + aBatch[batch] * size, right.data = B + bBatch[batch] * size;
         char *packed = space + packedAt + id * packedEach, *sums = space + sumsAt + id * sumsEach;
         if (byBatch)
-          product(left, right, own, packed, sums, 0, 1);
+          product(left, right, own, kept, packed, sums, 0, 1);
         else
-          product(left, right, own, way == sharedPanels ? space + packedAt : packed, sums, id, of);
+          product(left, right, own, kept, way == sharedPanels ? space + packedAt : packed, sums, id, of);
       }
     }
     if (widened != DType::float32)
       floatToHalf(widened, reinterpret_cast<float*>(out), buffers[inputs], elements[inputs]);
   }
 
+  // What is packed: right as it is, or the left one turned round.
+  MatrixView packedView(const void* data) const {
+    return swapped ? MatrixView{data, a.column, a.row} : MatrixView{data, b.row, b.column};
+  }
+  void packShare(const MatrixView& y, char* to, int64_t id, int64_t of) const {
+    const int64_t columns = swapped ? m : n, panels = gemmPanels(columns), first = panels * id / of;
+    const int64_t bytes = gemmUnits(pairs, k) * kGemmWidth * 4;
+    gemmPackForIsa()(pairs, y, k, columns, first, panels * (id + 1) / of, to + first * bytes);
+  }
+
   // The share of thread `id` in one product.
-  void product(const MatrixView& left, const MatrixView& right, const SumsToResult& to, char* packed, char* sums,
-               int64_t id, int64_t of) const {
+  void product(const MatrixView& left, const MatrixView& right, const SumsToResult& to, const void* kept, char* packed,
+               char* sums, int64_t id, int64_t of) const {
     // x: what is read in place (rows of the product), y: what is packed (columns of the product).
-    MatrixView x = left, y = right;
-    int64_t rows = m, columns = n;
-    if (swapped) {
-      x = {right.data, right.column, right.row};
-      y = {left.data, left.column, left.row};
-      std::swap(rows, columns);
-    }
+    const MatrixView x = swapped ? MatrixView{right.data, right.column, right.row} : left;
+    const MatrixView y = packedView(swapped ? left.data : right.data);
+    const int64_t rows = swapped ? n : m, columns = swapped ? m : n;
     const TileSink sink{sumsToResultForIsa(), &to};
     if (way == dots) {
       gemmDotsForIsa()({pairs, x.data, y.data, k, rows, share(columns, kGemmFew, id, of),
                         share(columns, kGemmFew, id + 1, of), sink});
       return;
     }
-    const int64_t panels = gemmPanels(columns), panelBytes = gemmUnits(pairs, k) * kGemmWidth * 4;
-    GemmPart part{pairs, x, y, nullptr, packed, k, columns, 0, rows, 0, panels, nullptr, nullptr, sink};
+    const int64_t panels = gemmPanels(columns);
+    GemmPart part{pairs, x, y, kept, packed, k, columns, 0, rows, 0, panels, nullptr, nullptr, sink};
     part.sums = reinterpret_cast<float*>(sums);
     if (!to.bfloat16 && !to.turned) part.c = static_cast<float*>(to.result);
     if (to.idle()) part.sink = {};
     if (way == sharedPanels) {
-      const int64_t first = panels * id / of, last = panels * (id + 1) / of;
-      gemmPackForIsa()(pairs, y, k, columns, first, last, packed + first * panelBytes);
-      if (of > 1) {
+      if (!kept) {
+        packShare(y, packed, id, of);
+        if (of > 1) {
 #pragma omp barrier
+        }
+        part.packed = packed;
       }
-      part.packed = packed;
       part.firstRow = share(rows, kGemmStrip, id, of), part.lastRow = share(rows, kGemmStrip, id + 1, of);
     } else {
       part.firstPanel = panels * id / of, part.lastPanel = panels * (id + 1) / of;
     }
     gemmMultiplyForIsa()(part);
-    if (of > 1) {
+    if (of > 1 && !kept) {
       // Before the panels of the next batch.
 #pragma omp barrier
     }
@@ -147,9 +162,12 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   run->pairs = dtype == DType::bfloat16 && hasBFloat16();
   run->widened = run->pairs ? DType::float32 : dtype;
   run->epilogue = params.epilogue;
-  const int64_t m = run->m = out.fromEnd(2), n = run->n = out.fromEnd(1);
-  const int64_t k = run->k = a.fromEnd(params.transposeA ? 2 : 1);
+  const int64_t n = run->n = out.fromEnd(1), k = run->k = a.fromEnd(params.transposeA ? 2 : 1);
   run->batches = out.product(0, out.rank() - 2);
+  // Rows of all batches that meet one matrix are rows of one product.
+  const bool one = !params.transposeA && b.elements() == k * n && a.elements() == run->batches * out.fromEnd(2) * k;
+  const int64_t m = run->m = out.fromEnd(2) * (one ? run->batches : 1);
+  if (one) run->batches = std::min<int64_t>(run->batches, 1);
   run->a = params.transposeA ? MatrixView{nullptr, 1, m} : MatrixView{nullptr, k, 1};
   run->b = params.transposeB ? MatrixView{nullptr, 1, k} : MatrixView{nullptr, n, 1};
   run->aBatch = batchOffsets(a, out);
@@ -189,6 +207,8 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
     if (run->pairs || run->swapped)
       run->sumsEach = gemmSumRows(units, rows, shared) * gemmChunkPanels(units) * kGemmWidth * 4;
     run->sumsAt = place(run->sumsEach * run->team);
+    if (shared && run->batches == 1 && run->widened == DType::float32)
+      run->packing = {run->swapped ? 0 : 1, run->packedEach};
   }
   for (const Spec& spec : call.in) run->elements.push_back(spec.elements());
   run->elements.push_back(call.out[0].elements());
