@@ -2,7 +2,7 @@
 import { checkInteger, describe, expected, quoted } from './errors.js'
 import { device, movesSoFar } from './device.js'
 import { native } from './native.js'
-import { call, putInputs, takeResults, Tensor, tensorsIn, tidy, type DType } from './tensor.js'
+import { call, putInputs, takeResults, Tensor, tensorsIn, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
 import { Profile, type ProfiledCall } from './profile.js'
 import { checkCompute, computing, currentCompute, type Compute } from './compute.js'
@@ -185,7 +185,8 @@ function record(f: (...args: never[]) => unknown, args: readonly unknown[], inpu
   try {
     let position = 0
     const own = args.map((arg) => replaceTensors(arg, () => fresh[position++]!))
-    const { result, collected } = collectGuards(() => tidy(() => f(...(own as never[]))))
+    // Not in tidy, which would hold what an eager run lets go in between.
+    const { result, collected } = collectGuards(() => f(...(own as never[])))
     const shape = withoutTensors(result, tensors)
     putInputs('compile', tensors)
     const recording = new Recording(native.recordEnd(tensors.length), collected, shape)

@@ -64,6 +64,14 @@ void* Device::allocate(size_t bytes) {
               Fault::memory);
 }
 
+void* Device::allocateToStay(size_t bytes) {
+  if (allocator.reserved() - allocator.used() > bytes) {
+    queue.wait();
+    allocator.trim();
+  }
+  return allocate(bytes);
+}
+
 Device& cpuDevice() { return deviceNamed("cpu"); }
 
 }  // namespace needletail

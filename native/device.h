@@ -32,6 +32,8 @@ class Device {
   uint64_t preparedCount() const { return preparedCount_; }
   // Memory, where need be after freeing dead tensors, draining and trimming. Throws Error of Fault::memory.
   void* allocate(size_t bytes);
+  // The same for what stays: where blocks wait to be used again that hold more than that, they go back first.
+  void* allocateToStay(size_t bytes);
 
  private:
   std::mutex mutex_;

@@ -249,7 +249,7 @@ void Program::finish() {
                                    [&](int a, int b) { return buffers[a].offset < buffers[b].offset; }),
                   index);
   }
-  if (arenaBytes) arena_ = device->allocate(arenaBytes);
+  if (arenaBytes) arena_ = device->allocateToStay(arenaBytes);
 
   auto run = std::make_shared<Run>();
   auto add = [&](std::vector<Run::Item>& items, const Step& step, void* workspace) {
