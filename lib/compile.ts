@@ -5,13 +5,11 @@ import { native } from './native.js'
 import { call, putInputs, takeResults, Tensor, tensorsIn, type DType } from './tensor.js'
 import { gradientMode, withGradientMode } from './autograd.js'
 import { Profile, type ProfiledCall } from './profile.js'
-import { checkCompute, computing, currentCompute, type Compute } from './compute.js'
+import { checkComputation, computation, computing, type Computation } from './compute.js'
 
-export interface CompileOptions {
+export interface CompileOptions extends Computation {
   /** Runs the function itself every n-th time beside its recording and compares the results: finds JavaScript that changed. */
   verify?: number
-  /** The precision of the computation (see `withCompute`); that which is on when it is called, 'float32', unless given. */
-  compute?: Compute | undefined
 }
 
 /** A recording of a compiled function, for one signature. */
@@ -247,16 +245,17 @@ function verified(
  */
 export function compile<A extends unknown[], R>(f: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
   if (typeof f !== 'function') throw expected('compile', 'a function', quoted(f))
-  const { verify, compute } = options ?? {}
+  const { verify, compute, exact } = options ?? {}
   if (verify !== undefined) checkInteger('compile', 'verify to be a whole number from 1', verify, 1)
-  if (compute !== undefined) checkCompute('compile', compute)
+  checkComputation('compile', { compute, exact })
   const signatures = new Map<string, Signature>()
   let calls = 0
 
   const run = (args: A): R => {
     const inputs: Tensor<DType>[] = []
     const mode = gradientMode()
-    const key = `${mode} ${currentCompute()} ${device()} ${split(args, inputs)}`
+    const now = computation()
+    const key = `${mode} ${now.compute} ${now.exact} ${device()} ${split(args, inputs)}`
     let signature = signatures.get(key)
     if (signature === undefined) signatures.set(key, (signature = { warm: [], recordings: [] }))
     calls++
@@ -278,7 +277,9 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
     return recorded.result as R
   }
   const compiled = (...args: A): R =>
-    compute === undefined ? run(args) : computing(compute, tensorsIn(args)[0]?.device ?? device(), () => run(args))
+    compute === undefined && exact === undefined
+      ? run(args)
+      : computing({ compute, exact }, tensorsIn(args)[0]?.device ?? device(), () => run(args))
   return Object.defineProperty(compiled, 'programs', {
     get: () => [...signatures.values()].flatMap((s) => s.recordings)
   }) as Compiled<A, R>

@@ -1,6 +1,6 @@
 // The precision of computation: what PyTorch calls autocast. What it makes of each op is said in native/op.h and docs/training.md.
 import { device } from './device.js'
-import { checkWord, expected, rejectPromise } from './errors.js'
+import { checkWord, expected, quoted, rejectPromise } from './errors.js'
 import { native } from './native.js'
 import type { FloatDType, Tensor } from './tensor.js'
 
@@ -16,13 +16,34 @@ export type Compute = (typeof COMPUTES)[number]
 /** @internal Checks that a value is a precision, and gives it back. */
 export const checkCompute = (op: string, value: unknown): Compute => checkWord(op, 'compute', value, COMPUTES)
 
-let current: Compute = 'float32'
+/** How is computed: what is not given stays as it is when `compile` or `fit` is called. */
+export interface Computation {
+  /** The precision (see `withCompute`); 'float32' unless given. */
+  compute?: Compute | undefined
+  /** Whether convolutions are computed by their sums alone, never by Winograd's algorithm, which is faster and rounds more; false unless given. */
+  exact?: boolean | undefined
+}
 
-/** @internal The precision that is on now. */
-export const currentCompute = (): Compute => current
+/** @internal Checks what is given of a computation. */
+export function checkComputation(op: string, { compute, exact }: Computation): void {
+  if (compute !== undefined) checkCompute(op, compute)
+  if (exact !== undefined && typeof exact !== 'boolean') throw expected(op, 'exact to be true or false', quoted(exact))
+}
+
+let current: Required<{ readonly [K in keyof Computation]: NonNullable<Computation[K]> }> = {
+  compute: 'float32',
+  exact: false
+}
+function use(computation: typeof current): void {
+  current = computation
+  native.setCompute(COMPUTES.indexOf(current.compute), current.exact)
+}
+
+/** @internal How is computed now. */
+export const computation = (): Readonly<typeof current> => current
 
 /** @internal Whether a half precision is on: values may be of another dtype than their types say. */
-export const inHalf = (): boolean => current === 'bfloat16' || current === 'float16'
+export const inHalf = (): boolean => current.compute === 'bfloat16' || current.compute === 'float16'
 
 /**
  * Runs a function in a precision: 'bfloat16' and 'float16' compute convolutions and matrix products in that dtype, and losses, softmax
@@ -36,21 +57,19 @@ export const inHalf = (): boolean => current === 'bfloat16' || current === 'floa
 export function withCompute<T>(compute: Compute, f: () => T): T {
   checkCompute('withCompute', compute)
   if (typeof f !== 'function') throw expected('withCompute', 'a function', f)
-  return computing(compute, device(), f)
+  return computing({ compute }, device(), f)
 }
 
-/** @internal `withCompute` for a function that computes on a device of that name. */
-export function computing<T>(compute: Compute, name: string, f: () => T): T {
+/** @internal `withCompute`, of all of a computation, for a function that computes on a device of that name. */
+export function computing<T>({ compute, exact }: Computation, name: string, f: () => T): T {
   const outer = current
-  current = computeOn(name, compute)
-  const before = native.setCompute(COMPUTES.indexOf(current))
+  use({ compute: compute ? computeOn(name, compute) : outer.compute, exact: exact ?? outer.exact })
   try {
     const result = f()
     rejectPromise('withCompute', result)
     return result
   } finally {
-    native.setCompute(before)
-    current = outer
+    use(outer)
   }
 }
 

@@ -28,7 +28,7 @@ export interface Native {
   sync(): void
   setGradientMode(on: boolean): boolean
   /** The precision of computation, a number as in native/op.h; the one before. */
-  setCompute(precision: number): number
+  setCompute(precision: number, isExact: boolean): void
   requiresGradient(handle: number): boolean
   parameter(handle: number, on: boolean): void
   leaf(handle: number): number

@@ -464,14 +464,14 @@ napi_value gradientMode_(const Call_& c) {
   napi_get_boolean(c.env, before, &value);
   return value;
 }
-// setCompute(precision) → the one before, numbers as in Compute (op.h)
+// setCompute(precision, isExact): a number as in Compute (op.h)
 napi_value setCompute_(const Call_& c) {
-  const Compute before = compute();
   const int32_t next = c.integer(0);
   if (next < 0 || next > static_cast<int32_t>(Compute::float16))
     failArgument("a precision", std::to_string(next).c_str());
   setCompute(static_cast<Compute>(next));
-  return c.integerValue(static_cast<int32_t>(before));
+  setExact(c.flag(1));
+  return nullptr;
 }
 napi_value requiresGradient(const Call_& c) {
   napi_value value;

@@ -17,6 +17,7 @@ namespace {
 NEEDLETAIL_THREAD const char* currentOp = "needletail";
 NEEDLETAIL_THREAD Device* currentDevice = nullptr;
 NEEDLETAIL_THREAD Compute currentCompute = Compute::float32;
+NEEDLETAIL_THREAD bool currentlyExact = false;
 struct OpScope {
   const char* opBefore = currentOp;
   Device* deviceBefore = currentDevice;
@@ -86,6 +87,8 @@ Tensors castFloats(const Tensors& in, DType dtype) {
 
 Compute compute() { return currentCompute; }
 void setCompute(Compute compute) { currentCompute = compute; }
+bool exact() { return currentlyExact; }
+void setExact(bool exact) { currentlyExact = exact; }
 
 OpName::OpName(const char* name) : before_(currentOp) { currentOp = name; }
 OpName::~OpName() { currentOp = before_; }

@@ -41,6 +41,9 @@ struct History {
 enum class Compute : uint8_t { float32, tf32, bfloat16, float16 };
 Compute compute();
 void setCompute(Compute compute);
+// Whether convolutions are computed by their sums alone, of a thread: by no algorithm that rounds more, as Winograd's.
+bool exact();
+void setExact(bool exact);
 
 // What becomes of an op's floating inputs in half precision.
 enum class Casts : uint8_t {

@@ -47,6 +47,7 @@ program
       'float16'
     ])
   )
+  .option('--exact', "compute convolutions by their sums alone, not by Winograd's algorithm: slower, rounded less")
   .option('--folders <paths...>', 'folders with more pictures of birds')
   .option('--archives <paths...>', 'archives (tar, tar.gz, zip) with more pictures of birds')
   .option('--test <n>', 'pictures to hold out where there are more than CIFAR-10 has (default: 15000)', whole(1, 1e6))

@@ -10,6 +10,7 @@ import type { Recipe, Settings } from './recipes/recipe.js'
 export interface TrainOptions extends Partial<Settings> {
   recipe?: string
   compute?: Compute
+  exact?: boolean
   folders?: string[]
   archives?: string[]
   test?: number
@@ -20,7 +21,7 @@ export interface TrainOptions extends Partial<Settings> {
 }
 
 /** What config.json keeps of a recipe: all that is needed to go on with its run, and to have its pictures again. */
-type Options = Settings & Sources & { compute: Compute }
+type Options = Settings & Sources & { compute: Compute; exact: boolean }
 
 /** Trains, prints the figures of the pictures that were held out, and says where the run is. */
 export async function train(task: string | undefined, { device, ...options }: TrainOptions): Promise<void> {
@@ -28,7 +29,7 @@ export async function train(task: string | undefined, { device, ...options }: Tr
   const recipe = recipes[name]!
   const { train, test } = await birds(settings, { fine: recipe.fine === true })
   tellSkipped(train, test)
-  const { epochs, batchSize, seed, compute } = settings
+  const { epochs, batchSize, seed, compute, exact } = settings
   const result = await fit(recipe.network(train), train, {
     validation: test,
     metrics: ['accuracy', 'precision', 'recall', 'recall@0.9', 'recall@0.97'],
@@ -38,6 +39,7 @@ export async function train(task: string | undefined, { device, ...options }: Tr
     batchSize,
     seed,
     compute,
+    exact,
     device,
     ...run,
     recipe: { task: 'birds', name, options: { ...settings } }
@@ -62,6 +64,7 @@ function begin(task: string | undefined, options: TrainOptions) {
     batchSize,
     seed,
     compute: options.compute ?? 'float32',
+    exact: options.exact ?? false,
     folders: paths(options.folders),
     archives: paths(options.archives),
     test: options.test ?? 15_000
@@ -93,17 +96,17 @@ export function recipeOf(
     throw refuse(`a run of needletail train ${task}`, recipe ? `one of ${recipe.task}` : 'another')
   const { name, options } = recipe
   if (!Object.hasOwn(recipes, name)) throw refuse(`a recipe of ${Object.keys(recipes).join(', ')}`, `'${name}'`)
-  const { epochs, batchSize, seed, compute = 'float32', folders, archives, test } = options
+  const { epochs, batchSize, seed, compute = 'float32', exact = false, folders, archives, test } = options
   const whole = [epochs, batchSize, seed, test].every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
   const paths = [folders, archives].every(
     (list) => Array.isArray(list) && list.every((path) => typeof path === 'string')
   )
-  if (!whole || !paths || typeof compute !== 'string')
+  if (!whole || !paths || typeof compute !== 'string' || typeof exact !== 'boolean')
     throw refuse("the recipe's options", JSON.stringify(options).slice(0, 100))
   return {
     name,
     recipe: recipes[name]!,
-    options: { epochs, batchSize, seed, compute, folders, archives, test } as Options
+    options: { epochs, batchSize, seed, compute, exact, folders, archives, test } as Options
   }
 }
 

@@ -2,7 +2,7 @@
 // so that a compiled training step moves them on when it is replayed.
 import { backward, withGradientMode } from '../autograd.js'
 import { noteDependency } from '../compile.js'
-import { currentCompute } from '../compute.js'
+import { computation } from '../compute.js'
 import { move, onDevice } from '../device.js'
 import { checkWord, describe, expected } from '../errors.js'
 import { tensor, zeros } from '../functional/creation.js'
@@ -224,7 +224,7 @@ export abstract class Optimizer {
   }
 
   #lossScale(): LossScale | undefined {
-    return currentCompute() === 'float16' ? (this.#scale ??= new LossScale()) : undefined
+    return computation().compute === 'float16' ? (this.#scale ??= new LossScale()) : undefined
   }
 
   #counter(): Tensor<'float32'> {

@@ -1,7 +1,7 @@
 // How good a network is on a labelled set: counted on the device in one pass, read once.
 import { noGrad } from '../autograd.js'
 import { compile } from '../compile.js'
-import { checkCompute, type Compute } from '../compute.js'
+import { checkComputation, type Computation } from '../compute.js'
 import { onDevice } from '../device.js'
 import { DataLoader } from '../data/loader.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
@@ -12,7 +12,7 @@ import { Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { readMetric, type MetricName } from './metric-names.js'
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Computation {
   /** The statistics that the network's training was normalised with; `true`: the set's own; false unless given. */
   normalize?: boolean | Statistics | undefined
   /** The class that precision, recall, F1 and the curves are about; of two classes the second unless given. */
@@ -21,8 +21,6 @@ export interface EvaluateOptions {
   batchSize?: number | undefined
   /** The loss of the network's outputs and the labels, a scalar; cross-entropy unless given. */
   loss?: ((outputs: Tensor, labels: Tensor<'int32'>) => Tensor) | undefined
-  /** The precision of the computation (see `withCompute`); 'float32' unless given. */
-  compute?: Compute | undefined
 }
 
 /** What an evaluation found. */
@@ -55,13 +53,13 @@ export async function evaluate(
   if (!(network instanceof Module)) throw expected(op, 'a network: a Module', describe(network))
   if (!(dataset instanceof ImageDataset)) throw expected(op, 'an ImageDataset', describe(dataset))
   if (dataset.length === 0) throw expected(op, 'a set with pictures', 'an empty one')
-  checkOptions(op, options, ['normalize', 'positive', 'batchSize', 'loss', 'compute'])
+  checkOptions(op, options, ['normalize', 'positive', 'batchSize', 'loss', 'compute', 'exact'])
   if (options.positive !== undefined) checkWord(op, 'positive as a class', options.positive, dataset.classes)
   if (options.batchSize !== undefined) checkInteger(op, 'batchSize as a whole number from 1', options.batchSize, 1)
   if (options.loss !== undefined && typeof options.loss !== 'function') {
     throw expected(op, 'loss to be a function of outputs and labels', describe(options.loss))
   }
-  if (options.compute !== undefined) checkCompute(op, options.compute)
+  checkComputation(op, options)
   return new Evaluator(network, dataset, options).run()
 }
 
@@ -74,7 +72,7 @@ export class Evaluator {
   readonly #pass: (images: Tensor, labels: Tensor<'int32'>) => Passed
 
   constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions) {
-    const { normalize = false, batchSize = 250, loss = crossEntropy, compute = 'float32' } = options
+    const { normalize = false, batchSize = 250, loss = crossEntropy, compute = 'float32', exact = false } = options
     const { classes } = dataset
     this.#network = network
     this.#dataset = dataset
@@ -88,7 +86,7 @@ export class Evaluator {
       const probability = column === undefined ? undefined : outputs.softmax(1).get(null, column)
       return { loss: loss(outputs, labels), predictions: outputs.argmax(1), probability }
     }
-    const compiled = compile(pass, { compute })
+    const compiled = compile(pass, { compute, exact })
     this.#pass = (images, labels) => onDevice('evaluate', images.device, () => compiled(images, labels))
   }
 

@@ -81,8 +81,8 @@ class Training {
     this.#progress = new Progress(plan.progress)
     this.#best = new Best(plan.monitor, position, plan.earlyStopping)
     this.result = new Run(folder, plan.network)
-    const { network, validation, normalize = false, positive, loss, compute } = plan
-    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss, compute })
+    const { network, validation, normalize = false, positive, loss, compute, exact } = plan
+    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss, compute, exact })
   }
 
   async open(): Promise<void> {

@@ -68,6 +68,8 @@ export interface FitOptions {
   accumulate?: number | undefined
   /** The precision of the computation (see `withCompute`), 'float32' unless given; weights and what the optimizer keeps stay float32. */
   compute?: Compute | undefined
+  /** Whether convolutions are computed by their sums alone, never by Winograd's algorithm, which is faster and rounds more; false unless given. */
+  exact?: boolean | undefined
   /** Keeps a moving average of the weights, this part of it at each step (e.g. 0.999), and uses it in place of the last weights. */
   averageWeights?: number | undefined
   /** Decides on the order, the augmentation, and what the default generator draws (weights that are yet to be made, dropout); 0 unless given. */
@@ -109,6 +111,7 @@ const NAMES = [
   'dropLast',
   'accumulate',
   'compute',
+  'exact',
   'averageWeights',
   'seed',
   'monitor',
@@ -143,6 +146,7 @@ export interface Plan {
   dropLast: boolean
   accumulate: number
   compute: Compute
+  exact: boolean
   averageWeights: number | undefined
   seed: number
   monitor: MetricName | 'loss'
@@ -166,7 +170,17 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
   if (train.length === 0) throw expected(OP, 'a training set with pictures', 'an empty one')
   checkOptions(OP, options, NAMES)
   const { validation, classWeights, labelSmoothing = 0, batchSize = 32, epochs = 10, accumulate = 1 } = options
-  const { dropLast = false, averageWeights, seed = 0, signal, name = 'run', runs = 'runs', resume, saveEvery } = options
+  const {
+    exact = false,
+    dropLast = false,
+    averageWeights,
+    seed = 0,
+    signal,
+    name = 'run',
+    runs = 'runs',
+    resume,
+    saveEvery
+  } = options
   if (validation !== undefined) checkValidation(train, validation)
   const positive = checkPositive(train.classes, options.positive)
   const metrics = checkMetrics(OP, options.metrics ?? ['accuracy'], positive)
@@ -175,6 +189,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
   whole('accumulate', accumulate, 1)
   whole('seed', seed, 0, 2 ** 32 - 1)
   if (saveEvery !== undefined) whole('saveEvery', saveEvery, 1)
+  flag('exact', exact)
   flag('dropLast', dropLast)
   flag('progress', options.progress ?? true)
   if (dropLast && batchSize > train.length) {
@@ -208,6 +223,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     dropLast,
     accumulate,
     compute: checkCompute(OP, options.compute ?? 'float32'),
+    exact,
     averageWeights,
     seed,
     monitor: checkMonitor(options.monitor ?? 'accuracy', metrics),

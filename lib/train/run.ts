@@ -101,6 +101,7 @@ export function configOf(plan: Plan) {
       dropLast: plan.dropLast,
       accumulate: plan.accumulate,
       compute: plan.compute,
+      exact: plan.exact,
       seed: plan.seed,
       augment: plan.augment,
       optimizer: plan.optimizer.describe(),

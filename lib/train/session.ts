@@ -65,7 +65,7 @@ export class Session {
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
       return loss.detach()
     }
-    const compiled = compile(step, { compute: this.#plan.compute })
+    const compiled = compile(step, { compute: this.#plan.compute, exact: this.#plan.exact })
     return (batch, isStep) => onDevice('fit', device, () => compiled(batch, isStep))
   }
 

@@ -32,7 +32,7 @@ bool isPlain(const ConvolutionShape& shape) {
 std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
   if (auto prepared = convolutionByDirect(shape)) return prepared;
   const bool isSmall = shape.products() < kSmallProducts;
-  if (!isSmall) {
+  if (!isSmall && !shape.params.exact) {
     if (auto prepared = convolutionByWinograd(shape)) return prepared;
   }
   if (!isPlain(shape)) return nullptr;

@@ -100,7 +100,7 @@ struct PoolGradientRun final : Prepared {
                s.p.low[1] == 0 && s.oh * s.p.size[0] >= s.h && s.ow * s.p.size[1] >= s.w;
     const bool half = s.dtype != DType::float32;
     imageBytes = half ? aligned(s.h * s.w * s.c * 4) : 0;
-    lineBytes = half || s.p.reluGradient ? aligned(s.ow * s.c * 4) : 0;
+    lineBytes = (half + s.p.reluGradient) * aligned(s.ow * s.c * 4);  // of the gradient, of the ReLU's values
     pointerBytes = aligned(windowOf(s) * sizeof(float*));
     own = imageBytes + lineBytes + pointerBytes + aligned(windowOf(s) * sizeof(int32_t));
     workspace = own * team;
@@ -112,7 +112,6 @@ struct PoolGradientRun final : Prepared {
     const size_t element = size(s.dtype);
     const int64_t pixels = s.h * s.w * s.c, line = s.ow * s.c;
     const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
-    const float* pooled = s.p.reluGradient ? static_cast<const float*>(buffers[2]) : nullptr;
     void* const result = buffers[1 + s.p.maximum + s.p.reluGradient];
     bool outside = false;
 #pragma omp parallel for schedule(static) num_threads(team) reduction(|| : outside) if (team > 1)
@@ -130,9 +129,9 @@ struct PoolGradientRun final : Prepared {
           halfToFloat(s.dtype, raw, reinterpret_cast<float*>(scratch + imageBytes), line);
           g = reinterpret_cast<const float*>(scratch + imageBytes);
         }
-        if (pooled) {
-          const float* values = pooled + (image * s.oh + i) * line;
+        if (s.p.reluGradient) {
           float* kept = reinterpret_cast<float*>(scratch + imageBytes);
+          const float* values = floats(s.dtype, buffers[2], (image * s.oh + i) * line, line, kept + line);
           for (int64_t k = 0; k < line; k++) kept[k] = values[k] > 0 ? g[k] : 0;
           g = kept;
         }
@@ -176,9 +175,7 @@ std::unique_ptr<Prepared> preparePool(const Call& call) {
   return isFloat(call.in[0].dtype) ? std::make_unique<PoolRun>(call) : nullptr;
 }
 std::unique_ptr<Prepared> preparePoolGradient(const Call& call) {
-  const DType dtype = call.in[0].dtype;
-  if (read<Pool>(call.params).reluGradient && dtype != DType::float32) return nullptr;
-  return isFloat(dtype) ? std::make_unique<PoolGradientRun>(call) : nullptr;
+  return isFloat(call.in[0].dtype) ? std::make_unique<PoolGradientRun>(call) : nullptr;
 }
 
 }  // namespace needletail

@@ -54,8 +54,8 @@ void draw(const Call& call, const Convolution& c, CallGraph& graph) {
 }
 
 std::unique_ptr<Prepared> prepareGraph(const Call& call, const Convolution& c) {
-  const bool exact = call.in[0].dtype == DType::float32 && !c.tf32;
-  return preparePlan(call, exact, [&](CallGraph& graph) { draw(call, c, graph); });
+  const Demands demands{call.in[0].dtype == DType::float32 && !c.tf32, c.exact};
+  return preparePlan(call, demands, [&](CallGraph& graph) { draw(call, c, graph); });
 }
 
 // Several calls as one, each over some of its buffers.

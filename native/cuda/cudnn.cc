@@ -200,11 +200,13 @@ class Trial {
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
-bool willDo(cudnnBackendDescriptor_t engine, bool exact) {
+bool willDo(cudnnBackendDescriptor_t engine, const Demands& demands) {
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return false;
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION>(engine)) return false;
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS>(engine)) return false;
-  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_TENSOR_CORE>(engine)) return !exact;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_TENSOR_CORE>(engine) && demands.noTensorCores) return false;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_WINOGRAD>(engine) && demands.noWinograd) return false;
+  if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_TENSOR_CORE>(engine)) return true;
   // A compiled engine without tensor cores takes any graph, slowly: parts of the graph are faster.
   return !fe::hasBehaviorNote<CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION>(engine);
 }
@@ -214,7 +216,7 @@ struct Made {
   std::string name;  // of the plan, or why there is none
 };
 
-Made makePlan(Session& session, const Call& call, bool exact, CallGraph& graph) {
+Made makePlan(Session& session, const Call& call, const Demands& demands, CallGraph& graph) {
   fe::EngineConfigList engines;
   fe::error_t error = graph.lower(session.handle, session.properties);
   if (error.is_good()) error = graph.engines(engines);
@@ -228,7 +230,7 @@ Made makePlan(Session& session, const Call& call, bool exact, CallGraph& graph) 
   int64_t workspace = 0;
   for (auto& engine : engines) {
     int64_t needed = 0;
-    if (!willDo(engine->get_backend_descriptor(), exact)) continue;
+    if (!willDo(engine->get_backend_descriptor(), demands)) continue;
     if (fe::detail::get_workspace_size(engine, needed).is_bad() || needed > session.workspaceLimit) continue;
     Plan plan;
     error = fe::detail::create_cudnn_execution_plan(plan, engine, graph.tag(), nullptr);
@@ -313,7 +315,8 @@ fe::error_t CallGraph::engines(fe::EngineConfigList& list) {
                                                  -1, device_properties);
 }
 
-std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::function<void(CallGraph&)>& draw) {
+std::unique_ptr<Prepared> preparePlan(const Call& call, const Demands& demands,
+                                      const std::function<void(CallGraph&)>& draw) {
   Session& on = session();
   std::lock_guard lock(on.mutex);
   if (auto before = described() ? plannedBefore(call) : std::nullopt) {
@@ -330,7 +333,7 @@ std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::f
       made.plan = nullptr;  // of another installation of the same versions: planned again
   }
   if (!made.plan) {
-    made = makePlan(on, call, exact, graph);
+    made = makePlan(on, call, demands, graph);
     if (on.handle && made.plan) keep(key, made);
   }
   notePlan(call, "cuDNN " + made.name);

@@ -40,8 +40,14 @@ class CallGraph : public fe::graph::Graph {
   std::vector<int64_t> used_;
 };
 
+// What an engine must not do.
+struct Demands {
+  bool noTensorCores = false;  // they round float32 to TF32
+  bool noWinograd = false;
+};
 // The call, computed by the graph that `draw` draws for it; null where cuDNN has no engine that will do. An engine that
-// does is deterministic and accumulates in float32; `exact`: it also multiplies float32 as it is, not rounded to TF32.
-std::unique_ptr<Prepared> preparePlan(const Call& call, bool exact, const std::function<void(CallGraph&)>& draw);
+// does is deterministic, accumulates in float32, and meets the demands.
+std::unique_ptr<Prepared> preparePlan(const Call& call, const Demands& demands,
+                                      const std::function<void(CallGraph&)>& draw);
 
 }  // namespace needletail::cuda

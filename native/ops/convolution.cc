@@ -27,6 +27,7 @@ Convolution geometry(const Params& params) {
   }
   c.groups = static_cast<int>(params.integer(8));
   c.tf32 = compute() == Compute::tf32;
+  c.exact = exact();
   return c;
 }
 Params withOwn(const Params& from, std::initializer_list<double> own) {

@@ -18,7 +18,7 @@ describe('needletail train and evaluate', function () {
 
   before(async () => {
     writeSmallCifar(path('cache'))
-    trained = await inFolder('train', 'birds', '--recipe', 'quick', '--epochs', '2', '--compute', 'tf32')
+    trained = await inFolder('train', 'birds', '--recipe', 'quick', '--epochs', '2', '--compute', 'tf32', '--exact')
   })
 
   it('trains, and ends with the figures; what is for who waits goes to stderr', () => {
@@ -38,14 +38,26 @@ describe('needletail train and evaluate', function () {
     deepStrictEqual(config['recipe'], {
       task: 'birds',
       name: 'quick',
-      options: { epochs: 2, batchSize: 96, seed: 1, compute: 'tf32', folders: [], archives: [], test: 15_000 }
+      options: {
+        epochs: 2,
+        batchSize: 96,
+        seed: 1,
+        compute: 'tf32',
+        exact: true,
+        folders: [],
+        archives: [],
+        test: 15_000
+      }
     })
-    const { augment, classWeights, dropLast, epochs, optimizer, seed, batchSize, compute } = config[
+    const { augment, classWeights, dropLast, epochs, optimizer, seed, batchSize, compute, exact } = config[
       'training'
     ] as typeof config
     deepStrictEqual([config['positive'], config['classes']], ['bird', ['other', 'bird']])
     deepStrictEqual({ ...augment }, { flip: 'horizontal', shift: 3, fill: 'black' })
-    deepStrictEqual([classWeights, dropLast, epochs, seed, batchSize, compute], [[1, 2], true, 2, 1, 96, 'tf32'])
+    deepStrictEqual(
+      [classWeights, dropLast, epochs, seed, batchSize, compute, exact],
+      [[1, 2], true, 2, 1, 96, 'tf32', true]
+    )
     deepStrictEqual(
       [optimizer.kind, optimizer.learningRate.kind, optimizer.learningRate.rate],
       ['Adam', 'cosine', 0.001]

@@ -78,6 +78,13 @@ describe('fit in other precisions', () => {
       new RegExp(`^Error: ${op}: expected compute of .*, got 'bfloat'\\. Did you mean 'bfloat16'\\?`)
     await assert.rejects(fit(network(), train, { ...base(file('f')), compute }), message('fit'))
     await assert.rejects(nt.evaluate(network(), test, { compute }), message('evaluate'))
+    const exact = 'yes' as unknown as boolean
+    for (const [op, f] of [
+      ['fit', () => fit(network(), train, { ...base(file('f')), exact })],
+      ['evaluate', () => nt.evaluate(network(), test, { exact })],
+      ['compile', async () => nt.compile(() => 0, { exact })]
+    ] as const)
+      await assert.rejects(f(), new RegExp(`^Error: ${op}: expected exact to be true or false, got 'yes'`))
   })
 
   it('says once where the processor has no instructions for it, and computes in float32', async () => {
