@@ -136,13 +136,13 @@ struct Softmax {
 // softmaxCrossEntropy: in: logits [n, c], labels int32 or int64 [n], weights [c] if `weighted`; out: losses float32
 // [n]: (1 - smoothing) * weight[label] * -log p[label] + smoothing * mean over classes of weight[c] * -log p[c], as
 // PyTorch's. softmaxCrossEntropyGradient: in: gradient [n], logits, labels, (weights); out: [n, c]. A label outside [0,
-// c) is a failure in the queue.
+// c) is a failure in the queue. With `losses` the gradient's second result are the losses.
 struct CrossEntropy {
   double smoothing = 0;
-  bool weighted = false;
+  bool weighted = false, losses = false;
   template <class F>
   void fields(F f) {
-    f(smoothing), f(weighted);
+    f(smoothing), f(weighted), f(losses);
   }
 };
 

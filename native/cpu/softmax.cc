@@ -131,7 +131,8 @@ struct CrossEntropyRun final : Prepared {
     return labelType == DType::int32 ? static_cast<const int32_t*>(labels)[i] : static_cast<const int64_t*>(labels)[i];
   }
 
-  void row(int64_t i, const CrossEntropyRow& task, const void* logits, const float* incoming, void* out,
+  // losses: null, if the gradient alone is wanted.
+  void row(int64_t i, const CrossEntropyRow& task, const void* logits, const float* incoming, void* out, float* losses,
            float* memory) const {
     const float* x = static_cast<const float*>(logits) + i * classes;
     const bool wide = dtype == DType::float32;
@@ -139,9 +140,10 @@ struct CrossEntropyRun final : Prepared {
       halfToFloat(dtype, static_cast<const uint16_t*>(logits) + i * classes, memory, classes);
       x = memory;
     }
-    if (!gradient) return crossEntropyRowForIsa()(task, x, static_cast<float*>(out) + i);
+    float* loss = losses ? losses + i : nullptr;
+    if (!gradient) return crossEntropyRowForIsa()(task, x, loss);
     float* dx = wide ? static_cast<float*>(out) + i * classes : memory + classes;
-    crossEntropyGradientRowForIsa()(task, incoming[i], x, dx);
+    crossEntropyGradientRowForIsa()(task, incoming[i], x, dx, loss);
     if (!wide) floatToHalf(dtype, dx, static_cast<uint16_t*>(out) + i * classes, classes);
   }
 
@@ -150,7 +152,8 @@ struct CrossEntropyRun final : Prepared {
     const float* incoming = gradient ? static_cast<const float*>(buffers[0]) : nullptr;
     const void *logits = buffers[first], *labels = buffers[first + 1];
     const float* weights = params.weighted ? static_cast<const float*>(buffers[first + 2]) : nullptr;
-    void* out = buffers[first + 2 + (params.weighted ? 1 : 0)];
+    void* const* out = buffers + first + 2 + (params.weighted ? 1 : 0);
+    float* losses = !gradient || params.losses ? static_cast<float*>(out[gradient ? 1 : 0]) : nullptr;
     for (int64_t i = 0; i < n; i++) {
       const int64_t l = label(labels, i);
       if (l < 0 || l >= classes) {
@@ -168,7 +171,7 @@ struct CrossEntropyRun final : Prepared {
       float* memory = static_cast<float*>(stream.workspace) + part * 2 * classes;
       for (int64_t i = n * part / parts; i < n * (part + 1) / parts; i++) {
         row(i, {classes, label(labels, i), weights, static_cast<float>(params.smoothing), weightSum}, logits, incoming,
-            out, memory);
+            out[0], losses, memory);
       }
     }
   }

@@ -169,7 +169,8 @@ struct EntropyBody {
   const float* incoming;
   const void *logits, *labels;
   const float* weights;
-  void* out;
+  void* out;  // of the gradient
+  float* losses;  // or null
   Report report;
 
   NT_INLINE float weight(int64_t c) const { return weights ? weights[c] : 1.0f; }
@@ -187,12 +188,12 @@ struct EntropyBody {
     auto surprise = [&](int64_t c) { return (top - x[c]) + logSum; };
     const float smoothing = static_cast<float>(params.smoothing);
     const float own = (1 - smoothing) * weight(label), each = smoothing / static_cast<float>(classes);
-    if (!gradient) {
+    if (losses) {
       const float spread =
           smoothing > 0 ? sumOf(lines, classes, [&](int64_t c) { return weight(c) * surprise(c); }) : 0.0f;
-      lines.each(1, [&](int64_t) { static_cast<float*>(out)[row] = own * surprise(label) + each * spread; });
-      return;
+      lines.each(1, [&](int64_t) { losses[row] = own * surprise(label) + each * spread; });
     }
+    if (!gradient) return;
     const float all = smoothing > 0 ? sumOf(lines, classes, [&](int64_t c) { return weight(c); }) : 0.0f;
     const float g = incoming[row];
     lines.each(classes, [&](int64_t c) {
@@ -212,10 +213,11 @@ struct EntropyRun final : Prepared {
     const int first = gradient ? 1 : 0;
     const float* incoming = gradient ? static_cast<const float*>(buffers[0]) : nullptr;
     const float* weights = params.weighted ? static_cast<const float*>(buffers[first + 2]) : nullptr;
-    void* out = buffers[first + 2 + (params.weighted ? 1 : 0)];
+    void* const* out = buffers + first + 2 + (params.weighted ? 1 : 0);
+    float* losses = !gradient || params.losses ? static_cast<float*>(out[gradient ? 1 : 0]) : nullptr;
     eachLine(stream, n, classes, 1,
              EntropyBody{params, gradient, dtype, wideLabels, classes, incoming, buffers[first], buffers[first + 1],
-                         weights, out, Report(stream, Wrong::label)});
+                         weights, out[0], losses, Report(stream, Wrong::label)});
   }
 };
 

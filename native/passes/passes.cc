@@ -12,6 +12,7 @@ constexpr Pass kPasses[] = {
     {"kept", keepSettled},
     {"copies left to the optimizer", keepOptimizerCopies},
     {"made in place", makeInPlace},
+    {"losses joined with their gradient", joinCrossEntropy},
     {"pairs of convolution gradients joined", joinConvolutionGradients},
     {"activation gradients fused", fuseActivationGradients},
     {"batch norms fused", fuseNorms},

@@ -21,6 +21,8 @@ int keepPackedInputs(Program& program);
 int keepOptimizerCopies(Program& program);
 // in_place.cc: a value that is only made to be copied is made where the copy goes.
 int makeInPlace(Program& program);
+// cross_entropy.cc: losses and their gradient become one call.
+int joinCrossEntropy(Program& program);
 // convolution_gradients.cc: the two gradients of a convolution become one call.
 int joinConvolutionGradients(Program& program);
 // activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.

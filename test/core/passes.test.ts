@@ -256,6 +256,23 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     not: /epilogues/
   },
   {
+    name: 'losses come with their gradient where that needs nothing that is made later',
+    make: () => {
+      const labels = nt.tensor([0, 3, 1, 2, 2, 0, 1, 3, 3], { dtype: 'int32' })
+      const [six, weights] = [labels.slice(0, 6), nt.tensor([1, 2, 0.5, 1])]
+      const losses = (x: nt.Tensor) => {
+        const [a, b] = [x.slice(0, 1).reshape([9, 16]).slice(0, 4, { axis: 1 }), x.sum([0, 1]).mul(0.1)]
+        return [nt.crossEntropy(a, labels, { labelSmoothing: 0.1, weights }), nt.crossEntropy(b, six).mul(a.sum())]
+      }
+      return (x) => {
+        const leaf = nt.requireGradient(x.mul(2).detach())
+        const [first, second] = losses(leaf)
+        return [first!.detach(), second!.detach(), nt.backward(first!.add(second!), [leaf])[0] as nt.Tensor]
+      }
+    },
+    changes: { '': ['1 losses joined'] }
+  },
+  {
     name: 'elementwise rows that follow from each other are one loop, with what others read as results',
     make: () => (x) => {
       const y = x

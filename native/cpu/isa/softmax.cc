@@ -114,6 +114,20 @@ ALWAYS_INLINE Vector columnSum(int64_t n, Term term) {
   return sum;
 }
 
+// With log p = x - top - log(sum): -(1 - s) w[label] log p[label] - s / classes * sum of w[c] log p[c], as in PyTorch.
+float lossOf(const CrossEntropyRow& row, const RowSum& r, const float* logits) {
+  const float rest = std::log(r.sum);
+  const float weight = row.weights ? row.weights[row.label] : 1.0f;
+  float value = (1 - row.smoothing) * weight * (rest - (logits[row.label] - r.largest));
+  if (row.smoothing != 0) {
+    float all = 0;
+    for (int64_t c = 0; c < row.classes; c++)
+      all += (row.weights ? row.weights[c] : 1.0f) * (rest - (logits[c] - r.largest));
+    value += row.smoothing / static_cast<float>(row.classes) * all;
+  }
+  return value;
+}
+
 }  // namespace
 
 void softmaxRow(bool log, int64_t n, const float* x, float* y) {
@@ -172,24 +186,14 @@ void softmaxGradientColumns(bool log, int64_t n, int64_t width, float* gradient,
   }
 }
 
-// With log p = x - top - log(sum): -(1 - s) w[label] log p[label] - s / classes * sum of w[c] log p[c], as in PyTorch.
 void crossEntropyRow(const CrossEntropyRow& row, const float* logits, float* loss) {
-  const RowSum r = rowSum(row.classes, logits);
-  const float rest = std::log(r.sum);
-  const float weight = row.weights ? row.weights[row.label] : 1.0f;
-  float value = (1 - row.smoothing) * weight * (rest - (logits[row.label] - r.largest));
-  if (row.smoothing != 0) {
-    float all = 0;
-    for (int64_t c = 0; c < row.classes; c++)
-      all += (row.weights ? row.weights[c] : 1.0f) * (rest - (logits[c] - r.largest));
-    value += row.smoothing / static_cast<float>(row.classes) * all;
-  }
-  *loss = value;
+  *loss = lossOf(row, rowSum(row.classes, logits), logits);
 }
 
 // g (p[j] sum(t) - t[j]) with t[j] = (1 - s) w[j] [j = label] + s / classes * w[j].
-void crossEntropyGradientRow(const CrossEntropyRow& row, float gradient, const float* logits, float* out) {
+void crossEntropyGradientRow(const CrossEntropyRow& row, float gradient, const float* logits, float* out, float* loss) {
   const RowSum r = rowSum(row.classes, logits);
+  if (loss) *loss = lossOf(row, r, logits);
   const float weight = row.weights ? row.weights[row.label] : 1.0f;
   const float hit = (1 - row.smoothing) * weight, each = row.smoothing / static_cast<float>(row.classes);
   const float scale = gradient * (hit + each * row.weightSum) / r.sum;

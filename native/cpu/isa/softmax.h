@@ -24,7 +24,8 @@ struct CrossEntropyRow {
   float weightSum;  // of all classes
 };
 NEEDLETAIL_ISA_FUNCTION(crossEntropyRow, const CrossEntropyRow& row, const float* logits, float* loss)
+// loss: null, if only the gradient is wanted.
 NEEDLETAIL_ISA_FUNCTION(crossEntropyGradientRow, const CrossEntropyRow& row, float gradient, const float* logits,
-                        float* out)
+                        float* out, float* loss)
 
 }  // namespace needletail
