@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/dtype.h"
+#include "ops/elementwise_rows.h"
 
 namespace needletail {
 
@@ -93,10 +94,28 @@ struct ConvertedConvolution final : Prepared {
   }
 };
 
-std::unique_ptr<Prepared> prepare(const Call& call) {
-  const ConvolutionShape shape(call);
-  if (!hasEpilogue(shape) || !isFloat(shape.dtype)) return nullptr;
-  if (shape.dtype == DType::float32) return prepareFloat32(shape);
+// The gradient of the input as it is, and then that of the ReLU which made the input, in place.
+struct ThenReluGradient final : Prepared {
+  std::unique_ptr<Prepared> gradient, relu;
+  ThenReluGradient(std::unique_ptr<Prepared> first, const Spec& dx) : gradient(std::move(first)) {
+    Elementwise row;
+    row.row = static_cast<int>(Row::relu_gradient), row.operands = 3;
+    row.immediates = 1;  // x, which this derivative doesn't use
+    relu = prepareElementwise({Kernel::elementwise, write(row), {dx, dx}, {dx}});
+    workspace = std::max(gradient->workspace, relu->workspace);
+    cost = gradient->cost + relu->cost;
+    threadBound = gradient->threadBound || relu->threadBound;
+  }
+  void run(Stream& stream, void* const* buffers) override {
+    void *values = buffers[2], *dx = buffers[3];
+    void* const plain[] = {buffers[0], buffers[1], dx};
+    void* const masked[] = {values, dx, dx};
+    gradient->run(stream, plain);
+    relu->run(stream, masked);
+  }
+};
+
+std::unique_ptr<Prepared> prepareHalf(const Call& call, const ConvolutionShape& shape) {
   if (auto prepared = convolutionByDirect(shape)) return prepared;
   if (isPlain(shape) && shape.products() >= kSmallProducts) {
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
@@ -105,6 +124,18 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
   wide.dtype = DType::float32;
   auto prepared = prepareFloat32(wide);
   return prepared ? std::make_unique<ConvertedConvolution>(call, shape.dtype, std::move(prepared)) : nullptr;
+}
+
+std::unique_ptr<Prepared> prepare(const Call& call) {
+  const ConvolutionShape shape(call);
+  if (!hasEpilogue(shape) || !isFloat(shape.dtype)) return nullptr;
+  auto prepared = shape.dtype == DType::float32 ? prepareFloat32(shape) : prepareHalf(call, shape);
+  auto params = shape.params;
+  const bool masked = params.epilogue.activation == Activation::reluGradient && !params.pooled;
+  if (prepared || shape.kernel != Kernel::convolutionData || !masked) return prepared;
+  params.epilogue.activation = Activation::none;
+  prepared = prepare({call.kernel, write(params), {call.in[0], call.in[1]}, call.out});
+  return prepared ? std::make_unique<ThenReluGradient>(std::move(prepared), call.out[0]) : nullptr;
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ onEachDevice('convolutions by sums', (device) => {
     const { x, kernel, stride = [1, 1], padding, pool, bias = false } = p
     const said = Object.entries(p).map(([key, value]) => `${key} ${JSON.stringify(value)}`)
     it(said.join(', '), () => {
-      const isLater = x[3] > 8 // a layer whose images have a gradient
+      const isLater = x[3] > 8 // a layer whose images have a gradient, which goes on through a ReLU
       const inputs = [[...x], [...kernel, x[3]], ...(bias ? [[kernel[0]]] : [])].map((shape, i) =>
         whole(shape, isLater ? 1 : 2, i)
       )
@@ -152,17 +152,19 @@ onEachDevice('convolutions by sums', (device) => {
         return pool === undefined ? y : nt.maxPool2d(y, [...pool.size], { ...pool } as never)
       }
       const g = whole([...forward(inputs[0]!, inputs[1]!, inputs[2]).shape], 2, 4)
-      const values = reference(p, [inputs[0]!, inputs[1]!, inputs[2] ?? nt.zeros([0]), g].map(numbers))
+      const images = isLater ? inputs[0]!.relu() : inputs[0]!
+      const values = reference(p, [images, inputs[1]!, inputs[2] ?? nt.zeros([0]), g].map(numbers))
+      for (const [i, value] of numbers(images).entries()) if (value === 0) values[2]![i] = 0
       const wanted = values.filter((_, k) => (k !== 2 || isLater) && (k !== 3 || bias))
       const gradients = nt.grads((x: nt.Tensor, w: nt.Tensor, g: nt.Tensor, b?: nt.Tensor) =>
-        forward(x, w, b).mul(g).sum()
+        forward(x.relu(), w, b).mul(g).sum()
       )
       const ofWeights = (x: nt.Tensor, w: nt.Tensor, g: nt.Tensor, b?: nt.Tensor) =>
         nt.grads((w: nt.Tensor, b?: nt.Tensor) => forward(x, w, b).mul(g).sum())(w, ...(b ? [b] : []))
       for (const dtype of ['float32', 'bfloat16', 'float16'] as DType[]) {
         const run = nt.compile(
           (x: nt.Tensor, w: nt.Tensor, g: nt.Tensor, ...b: nt.Tensor[]) => {
-            const y = nt.noGrad(() => forward(x, w, ...b))
+            const y = nt.noGrad(() => forward(isLater ? x.relu() : x, w, ...b))
             if (!isLater) return [y, ...ofWeights(x, w, g, ...b)]
             const [dx, dw, , ...db] = gradients(x, w, g, ...b)
             return [y, dw!, dx!, ...db]
@@ -178,6 +180,7 @@ onEachDevice('convolutions by sums', (device) => {
             assert.deepEqual(numbers(result), rounded, `result ${k}, ${dtype}, call ${i}`)
           }
         }
+        if (device === 'cpu' && isLater) assert.match(String(run.programs[0]), /activation gradients fused/)
         if (device === 'cpu' && pool !== undefined && !isLater) assert.match(String(run.programs[0]), /3 pools fused/)
       }
     })
