@@ -14,6 +14,8 @@ interface Training {
   recipe: string
   epochs: number
   seed: number
+  /** float32 unless given. */
+  compute?: 'bfloat16'
 }
 
 interface Result extends Training {
@@ -36,6 +38,10 @@ const TRAININGS: (Training & { goesOn?: true })[] = [
   { recipe: 'default', epochs: 50, seed: 0, goesOn: true },
   { recipe: 'default', epochs: 10, seed: 1 },
   { recipe: 'default', epochs: 10, seed: 2 },
+  { recipe: 'default', epochs: 10, seed: 0, compute: 'bfloat16' },
+  { recipe: 'default', epochs: 50, seed: 0, compute: 'bfloat16', goesOn: true },
+  { recipe: 'default', epochs: 10, seed: 1, compute: 'bfloat16' },
+  { recipe: 'default', epochs: 10, seed: 2, compute: 'bfloat16' },
   { recipe: 'best', epochs: 20, seed: 0 }
 ]
 
@@ -53,7 +59,8 @@ const { values, positionals } = parseArgs({
 if (positionals.length === 0) throw new Error('bench:birds: expected archives with more birds, got none.')
 const archives = positionals.map((path) => resolve(path))
 
-const nameOf = ({ recipe, epochs, seed }: Training): string => `${recipe}-${epochs}-seed${seed}`
+const nameOf = ({ recipe, epochs, seed, compute }: Training): string =>
+  [recipe, epochs, `seed${seed}`, ...(compute ? [compute] : [])].join('-')
 const commandLine = (...args: string[]): string =>
   execFileSync(process.execPath, [resolve(root, 'dist/cli.js'), ...args], {
     encoding: 'utf8',
@@ -61,15 +68,15 @@ const commandLine = (...args: string[]): string =>
   })
 
 async function measure({ goesOn, ...training }: (typeof TRAININGS)[number]): Promise<Result> {
-  const { recipe, epochs, seed } = training
-  const runs = resolve(root, 'out/bench-birds', `${recipe}-seed${seed}`)
+  const { recipe, epochs, seed, compute = 'float32' } = training
+  const runs = resolve(root, 'out/bench-birds', `${recipe}-seed${seed}-${compute}`)
   const folder = join(runs, 'birds-001')
   // One that was interrupted goes on, unless it is to be done anew.
   if ((goesOn || values.only === undefined) && existsSync(folder)) {
     console.log(commandLine('train', 'birds', '--resume', folder, '--epochs', `${epochs}`))
   } else {
     rmSync(runs, { recursive: true, force: true })
-    const settings = Object.entries({ recipe, epochs, seed, runs }).flatMap(([name, value]) => [
+    const settings = Object.entries({ recipe, epochs, seed, compute, runs }).flatMap(([name, value]) => [
       `--${name}`,
       `${value}`
     ])
@@ -113,6 +120,7 @@ function markdown(results: readonly Result[]): string {
     '',
     row(
       'recipe',
+      'computed in',
       'passes',
       'seed',
       'accuracy',
@@ -122,24 +130,31 @@ function markdown(results: readonly Result[]): string {
       'at 0.97',
       's a pass'
     ),
-    row(...Array<string>(9).fill('---'))
+    row(...Array<string>(10).fill('---'))
   ]
-  for (const { recipe, epochs, seed, figures, secondsPerEpoch } of results) {
+  for (const { recipe, compute = 'float32', epochs, seed, figures, secondsPerEpoch } of results) {
     const at = figures.recallAtPrecision.map(({ recall }) => share(recall))
     const { accuracy, precision, recall } = figures
     const found = [accuracy, precision, recall].map(share)
-    lines.push(row(recipe, epochs, seed, ...found, ...at, secondsPerEpoch.toFixed(1)))
+    lines.push(row(recipe, compute, epochs, seed, ...found, ...at, secondsPerEpoch.toFixed(1)))
   }
   for (const [epochs, found] of Object.entries(PYTORCH)) {
-    lines.push(row("PyTorch, the article's", epochs, 0, ...found.map((value) => value.toFixed(3)), '–', '–', '–'))
+    lines.push(
+      row("PyTorch, the article's", 'float32', epochs, 0, ...found.map((value) => value.toFixed(3)), '–', '–', '–')
+    )
   }
   for (const { recipe, secondsNote } of results)
     if (secondsNote) lines.push('', `Seconds of ${recipe}: ${secondsNote}.`)
-  lines.push('', row('recipe', 'passes', 'seed', 'source', 'pictures', 'accuracy', 'precision', 'recall'))
-  lines.push(row(...Array<string>(8).fill('---')))
-  for (const { recipe, epochs, seed, figures } of results) {
+  lines.push(
+    '',
+    row('recipe', 'computed in', 'passes', 'seed', 'source', 'pictures', 'accuracy', 'precision', 'recall')
+  )
+  lines.push(row(...Array<string>(9).fill('---')))
+  for (const { recipe, compute = 'float32', epochs, seed, figures } of results) {
     for (const { source, pictures, accuracy, precision, recall } of figures.sources) {
-      lines.push(row(recipe, epochs, seed, source, count(pictures), share(accuracy), share(precision), share(recall)))
+      lines.push(
+        row(recipe, compute, epochs, seed, source, count(pictures), share(accuracy), share(precision), share(recall))
+      )
     }
   }
   return `${lines.join('\n')}\n`
