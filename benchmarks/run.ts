@@ -1,14 +1,16 @@
-// npm run bench -- train|infer|add|start|all [options]: see README.md.
-import { mkdirSync, writeFileSync } from 'node:fs'
+// npm run compare -- [PART ...] [options]: see README.md.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { root } from './harness/contestant.js'
 import { cores } from './harness/machine.js'
-import { markdown } from './harness/report.js'
+import { markdown, type Result } from './harness/report.js'
 import { runScenario } from './harness/scenario.js'
+import { published, withSection } from './harness/published.js'
 import { scenarios } from './scenarios/index.js'
 
 const names = scenarios.map(({ name }) => name)
+const ownFolder = resolve(root, 'benchmarks/results')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,33 +18,46 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', multiple: true },
     rounds: { type: 'string' },
     threads: { type: 'string', default: String(Math.min(2, cores())) },
-    limit: { type: 'string', default: '30' },
-    out: { type: 'string', default: resolve(root, 'benchmarks/results') }
+    limit: { type: 'string' },
+    out: { type: 'string', default: ownFolder }
   }
 })
-const positive = (option: string, value: string): number => {
-  if (!(Number.isInteger(Number(value)) && Number(value) > 0))
-    throw new Error(`bench: expected --${option} to be a whole number from 1, got '${value}'.`)
-  return Number(value)
+function positive(option: 'rounds' | 'threads' | 'limit'): number | undefined {
+  const value = values[option]
+  if (value !== undefined && !(Number.isInteger(Number(value)) && Number(value) > 0))
+    throw new Error(`compare: expected --${option} to be a whole number from 1, got '${value}'.`)
+  return value === undefined ? undefined : Number(value)
 }
-const chosen = positionals.includes('all') ? names : positionals
-const unknown = chosen.find((name) => !names.includes(name))
-if (chosen.length === 0 || unknown !== undefined) {
-  throw new Error(
-    `bench: expected one or more of ${[...names, 'all'].join(', ')}, got ${unknown ? `'${unknown}'` : 'none'}.`
-  )
+const unknown = positionals.find((name) => !names.includes(name))
+if (unknown !== undefined)
+  throw new Error(`compare: expected some of ${names.join(', ')}, or none for all, got '${unknown}'.`)
+const options = {
+  threads: positive('threads')!,
+  limit: positive('limit'),
+  rounds: positive('rounds'),
+  only: values.only
 }
+const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 
-for (const scenario of scenarios.filter(({ name }) => chosen.includes(name))) {
-  const result = await runScenario(scenario, {
-    threads: positive('threads', values.threads),
-    limit: positive('limit', values.limit),
-    rounds: values.rounds === undefined ? undefined : positive('rounds', values.rounds),
-    ...(values.only ? { only: values.only } : {}),
-    progress: (text) => console.error(text)
-  })
-  mkdirSync(values.out, { recursive: true })
-  writeFileSync(resolve(values.out, `${scenario.name}.json`), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(resolve(values.out, `${scenario.name}.md`), markdown(result))
+mkdirSync(values.out, { recursive: true })
+const file = (name: string): string => resolve(values.out, name)
+const begin = performance.now()
+for (const scenario of chosen) {
+  const result = await runScenario(scenario, { ...options, progress: (text) => console.error(text) })
+  writeFileSync(file(`${scenario.name}.json`), `${JSON.stringify(result, null, 1)}\n`)
   console.log(markdown(result))
+  publish()
+}
+console.error(`${((performance.now() - begin) / 60_000).toFixed(1)} minutes`)
+
+/** What is made of all parts that have been measured, now or earlier. */
+function publish(): void {
+  const known = scenarios.map(({ name }) => file(`${name}.json`)).filter((path) => existsSync(path))
+  const results = known.map((path) => JSON.parse(readFileSync(path, 'utf8')) as Result)
+  const { report, charts, section } = published(results)
+  writeFileSync(file('compare.md'), report)
+  for (const [theme, svg] of Object.entries(charts)) writeFileSync(file(`compare-${theme}.svg`), svg)
+  if (resolve(values.out) !== ownFolder) return
+  const readme = resolve(root, 'README.md')
+  writeFileSync(readme, withSection(readFileSync(readme, 'utf8'), section))
 }

@@ -25,13 +25,25 @@ function environment(threads: number): Record<string, string> {
 export const needletail = (threads: number, device = 'cpu'): Command =>
   node('needletail', 'needletail.ts', [device], threads)
 
+/** needletail as it is, and in bfloat16; and whom the others are compared with, then. */
+export const needletails = (threads: number): Command[] => [
+  needletail(threads),
+  { ...needletail(threads), name: 'needletail bfloat16', precision: 'bfloat16' }
+]
+export const references = ['needletail', 'needletail bfloat16'] as const
+
 /** A process in which as many threads only count: what the machine alone does to timers. */
 export const spin = (threads: number): Command => node(spinName, 'spin.ts', [], threads)
 export const spinName = 'threads that only spin'
 
+/** A program that keeps a core busy. */
+export const busy: Command = { name: 'another process', command: process.execPath, args: ['-e', 'for (;;);'] }
+
+const BACKENDS = ['node', 'wasm', 'cpu'] as const
+
 /** TensorFlow.js on its three backends. */
-export const tfjs = (threads: number): Command[] =>
-  ['node', 'wasm', 'cpu'].map((backend) => node(`tfjs-${backend}`, 'tfjs.ts', [backend], threads))
+export const tfjs = (threads: number, backends: readonly (typeof BACKENDS)[number][] = BACKENDS): Command[] =>
+  backends.map((backend) => node(`tfjs-${backend}`, 'tfjs.ts', [backend], threads))
 
 const torch = (name: string, args: readonly string[], threads: number): Command => ({
   name,
@@ -40,9 +52,15 @@ const torch = (name: string, args: readonly string[], threads: number): Command 
   env: environment(threads)
 })
 
-/** PyTorch; 'channels_last' has images as needletail has them. */
-export const pytorch = (threads: number, formats: readonly ('NCHW' | 'channels_last')[]): Command[] =>
-  formats.map((format) => torch(`PyTorch ${format}`, [format, 'cpu', 'eager'], threads))
+/** PyTorch; 'channels_last' has images as needletail has them, and so have 'compiled' (Inductor; needs a C++ compiler) and 'autocast' (bfloat16). */
+export type PyTorch = 'NCHW' | 'channels_last' | 'compiled' | 'autocast'
+export const pytorch = (threads: number, variants: readonly PyTorch[]): Command[] =>
+  variants.map((variant): Command => {
+    const layout = variant === 'NCHW' ? variant : 'channels_last'
+    const command = torch(`PyTorch ${variant}`, [layout, 'cpu', variant === 'compiled' ? 'compile' : 'eager'], threads)
+    if (variant === 'compiled') return { ...command, limit: 240 }
+    return variant === 'autocast' ? { ...command, precision: 'bfloat16' } : command
+  })
 
 /**
  * PyTorch on a GPU, channels_last: eager, compiled by Inductor with CUDA graphs (which needs a C compiler), and with the whole step captured
@@ -61,15 +79,16 @@ export const onnxruntime = (threads: number): Command => node('onnxruntime-node'
 
 /** Hand-wired programs for this one network and machine: what is possible. */
 export const yardstick = (threads: number): Command[] => [
-  node('yardstick, own kernels', 'yardstick.ts', ['own'], threads),
-  node('yardstick, oneDNN', 'yardstick.ts', ['onednn'], threads)
+  node('yardstick', 'yardstick.ts', ['own'], threads),
+  { ...node('yardstick bfloat16', 'yardstick.ts', ['own'], threads), precision: 'bfloat16' },
+  node('yardstick oneDNN', 'yardstick.ts', ['onednn'], threads)
 ]
 
 /** Whole programs that compute one addition and print the result. */
 export const starts = (): Command[] => [
   { name: 'node -e 0', command: process.execPath, args: ['-e', '0'] },
   { name: 'needletail', command: process.execPath, args: [file('start/needletail.mjs')] },
-  ...['node', 'wasm', 'cpu'].map((backend) => ({
+  ...BACKENDS.map((backend) => ({
     name: `tfjs-${backend}`,
     command: process.execPath,
     args: [file('start/tfjs.cjs'), backend],

@@ -1,8 +1,11 @@
 // needletail as a user gets it: the compiled package, imported by its name.
-import { channels, classes, parameterCount, resnet50Parameters, side } from '../network.js'
-import { serve, timeEach, timeLoops, warmUp, type Prepared } from '../harness/serve.js'
+import * as network from '../network.js'
+import { loopsOf, now, serve, timeLoops, timing, type Prepared } from '../harness/serve.js'
+import { installedSize, sizeOf } from '../harness/size.js'
 import { stallsDuring } from '../harness/stalls.js'
-import type { NetworkTask, Task } from '../harness/protocol.js'
+import { root } from '../harness/contestant.js'
+import type { NetworkTask, OpTask, Task } from '../harness/protocol.js'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -15,6 +18,8 @@ const name: string = 'needletail' // not resolved by the type check, which needs
 const nt = (await import(name)) as typeof Needletail
 const [device, threads] = [process.argv[2]!, Number(process.argv[3])]
 const version = (createRequire(import.meta.url)('needletail/package.json') as { version: string }).version
+
+const { channels, classes, side } = network
 
 function bird() {
   const { Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } = nt.nn
@@ -32,34 +37,158 @@ function bird() {
 }
 
 /** The network of a task and its optimizer, what it takes, and how many parameters it has. */
-function network({ network = 'bird' }: NetworkTask) {
-  if (network === 'bird') {
+function networkOf({ network: name = 'bird', side: large = 224 }: NetworkTask) {
+  if (name === 'bird') {
     const optimizer = new nt.optim.Adam({ learningRate: 0.001 })
-    return { net: bird(), optimizer, size: [side, side, channels], classes, parameters: parameterCount }
+    return { net: bird(), optimizer, size: [side, side, channels], classes, parameters: network.parameterCount }
   }
   const net = nt.models.resnet50({ classes: 1000 })
   const optimizer = new nt.optim.SGD({ learningRate: 0.1, momentum: 0.9 })
-  return { net, optimizer, size: [224, 224, 3], classes: 1000, parameters: resnet50Parameters }
+  return { net, optimizer, size: [large, large, 3], classes: 1000, parameters: network.resnet50Parameters }
 }
 
-/** Pictures of random pixels, of two classes. */
-function birds(count: number) {
-  const pixels = new Uint8Array(count * side * side * channels)
-  let state = 1
-  for (let i = 0; i < pixels.length; i++) pixels[i] = (state = Math.imul(state, 1664525) + 1013904223) >>> 24
-  const labels = Int32Array.from({ length: count }, (_, i) => pixels[i * side]! & 1)
-  return nt.ImageDataset.from({ pixels, shape: [side, side, channels], labels, classes: ['other', 'bird'] })
+function dataset(task: Parameters<typeof network.birds>[0]) {
+  return nt.ImageDataset.from({
+    ...network.birds(task),
+    shape: [side, side, channels],
+    classes: ['other', 'bird']
+  })
+}
+
+/** A training that is under way, and stands still but when it is asked to go on. Its runs are gone at its end. */
+async function training(
+  options: Needletail.FitOptions,
+  set: Needletail.ImageDataset,
+  gateAt: 'onBatchEnd' | 'onEpochEnd'
+) {
+  const runs = await mkdtemp(join(tmpdir(), 'needletail-bench-'))
+  const stop = new AbortController()
+  let gate: Promise<void> | undefined
+  let open = (): void => {}
+  let epochEnded = (): void => {}
+  const hold = (): void => void (gate = new Promise((resolve) => (open = resolve)))
+  const ended = nt
+    .fit(bird(), set, {
+      ...options,
+      normalize: true,
+      epochs: 1_000_000,
+      progress: false,
+      runs,
+      signal: stop.signal,
+      callbacks: [{ onEpochEnd: () => epochEnded() }, { [gateAt]: () => gate }]
+    })
+    .then(
+      () => {},
+      (error: unknown) => {
+        if (!stop.signal.aborted) throw error
+      }
+    )
+  const goOn = (): void => {
+    gate = undefined
+    open()
+  }
+  /** Rejects where the training has failed. */
+  const epoch = (): Promise<void> => Promise.race([new Promise<void>((resolve) => (epochEnded = resolve)), ended])
+  await epoch() // after the first everything has been compiled
+  hold()
+  return {
+    goOn,
+    hold,
+    epoch,
+    ended,
+    async close() {
+      stop.abort()
+      goOn()
+      await ended
+      await rm(runs, { recursive: true })
+    }
+  }
 }
 
 /** What a device has of its own to tell. */
 const onDevice = () => (device === 'cpu' ? {} : { peak: () => nt.memory().peakBytes })
 
+/** Milliseconds of one of `count` steps that are read together; the first two calls of a compiled function are not what is measured. */
+async function repeated(step: (read: boolean) => unknown, count: number): Promise<Prepared> {
+  for (let i = 0; i < 2; i++) step(true)
+  const run = await timing(() => {
+    for (let i = 1; i < count; i++) step(false)
+    step(true)
+  })
+  return { version, note: 'compiled', ...onDevice(), run: async (n) => (await run(n)).map((time) => time / count) }
+}
+
+function operation({ op, shapes }: OpTask): () => unknown {
+  const [a, b] = shapes.map((shape, i) => nt.random.uniform([...shape], { seed: i + 1 })) as [Tensor, Tensor]
+  // Weights as needletail has them: [out, height, width, in].
+  const weights = () => nt.permute(b, [3, 0, 1, 2])
+  switch (op) {
+    case 'matmul':
+      return () => a.matmul(b)
+    case 'conv2d': {
+      const w = weights()
+      return () => nt.conv2d(a, w, { padding: 'same' })
+    }
+    case 'conv2dGradient': {
+      const gradients = nt.grads((x: Tensor, w: Tensor) => nt.conv2d(x, w, { padding: 'same' }).sum())
+      const w = weights()
+      return () => gradients(a, w)[1]!
+    }
+    case 'maxPool2d':
+      return () => nt.maxPool2d(a, 2)
+    case 'add':
+      return () => a.add(b)
+    case 'relu':
+      return () => a.relu()
+    case 'tanh':
+      return () => a.tanh()
+    case 'sum':
+      return () => a.sum()
+    case 'sumRows':
+      return () => a.sum(1)
+    case 'softmax':
+      return () => nt.softmax(a)
+    case 'transpose':
+      return () => nt.permute(a, [1, 0])
+    case 'concat':
+      return () => nt.concat([a, b], 1)
+    case 'gather': {
+      const at = nt.random.integers([...shapes[1]!], 0, shapes[0]![0]!, { seed: 1 })
+      return () => nt.gather(a, at)
+    }
+    case 'argmax':
+      return () => a.argmax(1)
+    case 'cumsum':
+      return () => nt.cumsum(a, 1)
+    case 'topK':
+      return () => nt.topK(a, 5).values
+    case 'normal':
+      return () => nt.random.normal([...shapes[0]!])
+  }
+}
+
+/** The files that are published, the addon for this machine, and what they depend on. */
+function installed(): number {
+  const { files, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    files: string[]
+    dependencies: object
+  }
+  const builds = join(root, 'build/Release')
+  const addon = existsSync(join(root, 'prebuilds')) ? [] : readdirSync(builds).filter((name) => !name.includes('_cuda'))
+  const own = [...files.map((name) => join(root, name)), ...addon.map((name) => join(builds, name))]
+  return own.reduce((sum, path) => sum + sizeOf(path), 0) + installedSize(Object.keys(dependencies), root)
+}
+
 async function prepare(task: Task): Promise<Prepared> {
   nt.device(device)
   nt.setThreads(threads)
+  if (device === 'cpu' && 'precision' in task && task.precision === 'bfloat16') {
+    const { dtype } = nt.withCompute('bfloat16', () => nt.matmul(nt.ones([1, 1]), nt.ones([1, 1])))
+    if ((dtype as string) !== 'bfloat16') throw new Error('this processor has no instructions for bfloat16')
+  }
   switch (task.kind) {
     case 'train': {
-      const { net, optimizer, size, classes, parameters } = network(task)
+      const { net, optimizer, size, classes, parameters } = networkOf(task)
       const { batch, precision: compute = 'float32', count = 1 } = task
       const x = nt.random.uniform([batch, ...size], { seed: 1 })
       const y = nt.random.integers([batch], 0, classes, { seed: 2 })
@@ -71,88 +200,73 @@ async function prepare(task: Task): Promise<Prepared> {
         },
         { compute }
       )
-      const steps = (): number => {
-        for (let i = 1; i < count; i++) compiled(x, y).dispose()
-        return compiled(x, y).itemSync()
-      }
-      await warmUp(steps)
+      const prepared = await repeated((read) => {
+        const loss = compiled(x, y)
+        if (read) loss.itemSync()
+        else loss.dispose()
+      }, count)
       if (net.parameterCount !== parameters) throw new Error(`${net.parameterCount} parameters`)
-      return {
-        version,
-        note: 'compiled',
-        ...onDevice(),
-        run: async (n) => (await timeEach(n, steps)).map((time) => time / count)
-      }
+      return prepared
     }
     case 'infer': {
-      const { net, size } = network(task)
+      const { net, size } = networkOf(task)
       const { batch, precision: compute = 'float32', count = 1 } = task
       const x = nt.random.uniform([batch, ...size], { seed: 1 })
       net.eval()
       const compiled = nt.compile((x: Tensor) => nt.noGrad(() => nt.softmax(net.forward(x)).astype('float32')), {
         compute
       })
-      const steps = (): Float32Array => {
-        for (let i = 1; i < count; i++) compiled(x).dispose()
-        return compiled(x).dataSync()
-      }
-      await warmUp(steps)
+      return repeated((read) => {
+        const probabilities = compiled(x)
+        if (read) probabilities.dataSync()
+        else probabilities.dispose()
+      }, count)
+    }
+    case 'fit': {
+      const { batch: batchSize, precision: compute = 'float32' } = task
+      const { goOn, hold, epoch, close } = await training({ batchSize, compute }, dataset(task), 'onEpochEnd')
       return {
         version,
-        note: 'compiled',
-        ...onDevice(),
-        run: async (n) => (await timeEach(n, steps)).map((time) => time / count)
+        note: 'fit',
+        async run(n) {
+          const times: number[] = []
+          for (let i = 0; i < n; i++) {
+            const start = now()
+            const ended = epoch()
+            goOn()
+            await ended
+            hold()
+            times.push(now() - start)
+          }
+          return times
+        },
+        close
       }
     }
     case 'stalls': {
-      // One training that is under way: it stands still between the turns. An epoch takes about four seconds; at its end the
-      // network looks at the validation set, and one or two checkpoints are written.
-      const runs = await mkdtemp(join(tmpdir(), 'needletail-stalls-'))
-      const stop = new AbortController()
-      let [goOn, epoch] = [(): void => {}, 0]
-      let gate: Promise<void> | undefined
-      const training = nt.fit(bird(), birds(100 * task.batch), {
-        validation: birds(20 * task.batch),
-        normalize: true,
-        augment: { flip: 'horizontal', rotate: 25, blur: 3 },
-        batchSize: task.batch,
-        epochs: 1_000_000,
-        progress: false,
-        runs,
-        signal: stop.signal,
-        callbacks: { onBatchEnd: () => gate, onEpochEnd: () => void epoch++ }
-      })
-      const ended = training.then(
-        () => {},
-        (error: unknown) => {
-          if (!stop.signal.aborted) throw error
-        }
-      )
-      const hold = (): void => void (gate = new Promise((resolve) => (goOn = resolve)))
-      const open = (): void => {
-        gate = undefined
-        goOn()
-      }
-      // After the first epoch everything has been compiled.
-      while (epoch === 0) await Promise.race([setTimeout(10), ended])
-      hold()
+      // An epoch takes some seconds; at its end the network looks at the validation set, and one or two checkpoints are written.
+      const set = (batches: number) => dataset({ kind: 'fit', batch: 0, pictures: batches * task.batch })
+      const augment = { flip: 'horizontal', rotate: 25, blur: 3 } as const
+      const options = { batchSize: task.batch, validation: set(20), augment }
+      const { goOn, hold, ended, close } = await training(options, set(100), 'onBatchEnd')
       return {
         version,
         note: 'fit',
         async run(seconds) {
-          open()
+          goOn()
           const late = await stallsDuring(() => Promise.race([setTimeout(1000 * seconds), ended]))
           hold()
           return late
         },
-        async close() {
-          stop.abort()
-          open()
-          await ended
-          await rm(runs, { recursive: true })
-        }
+        close
       }
     }
+    case 'op': {
+      const step = operation(task)
+      return { version, run: loopsOf(() => void step(), nt.synchronizeSync) }
+    }
+    case 'size':
+      return { version, note: 'with the addon for this machine', elsewhere: true, run: () => [installed()] }
     case 'add': {
       const a = nt.tensor([1])
       const b = nt.tensor([2])

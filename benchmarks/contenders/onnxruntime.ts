@@ -1,6 +1,7 @@
 // onnxruntime-node (inference only): onnxruntime.ts THREADS
-import { peer, peerVersion } from '../harness/peer.js'
-import { serve, timeEach, warmUp, type Prepared } from '../harness/serve.js'
+import { peer, peerFolder, peerVersion } from '../harness/peer.js'
+import { serve, timing, type Prepared } from '../harness/serve.js'
+import { installedSize } from '../harness/size.js'
 import type { Task } from '../harness/protocol.js'
 import { channels, pictures, side } from '../network.js'
 import { onnxNetwork } from './onnx-network.js'
@@ -17,14 +18,16 @@ interface Runtime {
 }
 
 async function prepare(task: Task): Promise<Prepared> {
+  const version = peerVersion('onnxruntime-node')
+  if (task.kind === 'size')
+    return { version, elsewhere: true, run: () => [installedSize(['onnxruntime-node'], peerFolder)] }
   if (task.kind !== 'infer') throw new Error('infers only')
   const { InferenceSession, Tensor } = peer<Runtime>('onnxruntime-node')
   const session = await InferenceSession.create(onnxNetwork(), { intraOpNumThreads: Number(process.argv[2]) })
   const { images } = pictures(task.batch)
   const x = new Tensor('float32', images, [task.batch, channels, side, side])
   const step = async (): Promise<unknown> => (await session.run({ x })).y!.data
-  await warmUp(step)
-  return { version: peerVersion('onnxruntime-node'), note: 'NCHW', run: (n) => timeEach(n, step) }
+  return { version, note: 'NCHW', run: await timing(step) }
 }
 
 await serve(prepare)

@@ -1,7 +1,10 @@
 # PyTorch, under the harness' protocol (harness/protocol.ts): pytorch.py NCHW|channels_last DEVICE eager|compile|graph THREADS
-# compile: torch.compile with CUDA graphs; graph: the whole step captured in one CUDA graph, as its documentation shows.
+# compile: torch.compile, on a GPU with CUDA graphs; graph: the whole step captured in one CUDA graph, as its documentation shows.
 import contextlib
+import importlib.metadata
 import json
+import os
+import re
 import resource
 import sys
 import time
@@ -54,7 +57,7 @@ def network(task):
     large = task.get('network', 'bird') == 'resnet50'
     net = (resnet50() if large else bird()).to(device, memory_format=memory_format)
     assert sum(p.numel() for p in net.parameters()) == (25557032 if large else 2155010)
-    return net, (224, 1000) if large else (32, 2)
+    return net, (task.get('side', 224), 1000) if large else (32, 2)
 
 
 def precision(task):
@@ -85,11 +88,13 @@ def captured(step):
 
 def time_each(step):
     def run(n):
-        times = []
+        times, start = [], time.perf_counter()
         for _ in range(n):
             begin = time.perf_counter()
             step()
             times.append((time.perf_counter() - begin) * 1e3)
+            if time.perf_counter() - start > 3:
+                break
         return times
     return run
 
@@ -102,14 +107,123 @@ def warm_up(step, calls=10):
             return
 
 
+def read_idx(path, axes, count):
+    with open(path, 'rb') as file:
+        file.seek(4 + 4 * axes)
+        return torch.frombuffer(bytearray(file.read(count)), dtype=torch.uint8)
+
+
+def fit(task):
+    """A pass over pictures as PyTorch's tutorials write it, but for batches picked by index, which is faster than its loader."""
+    count, batch = task['pictures'], task['batch']
+    net, _ = network(task)
+    autocast = precision(task)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    if 'images' in task:
+        pixels = read_idx(task['images'], 4, count * 3072).view(count, 32, 32, 3)
+        labels = (read_idx(task['labels'], 1, count) == 2).long()
+    else:
+        pixels, labels = torch.randint(0, 256, (count, 32, 32, 3), dtype=torch.uint8), torch.randint(0, 2, (count,))
+    x = pixels.permute(0, 3, 1, 2)  # channels_last
+    mean = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
+    deviation = torch.tensor([0.2470, 0.2435, 0.2616]).view(1, 3, 1, 1)
+
+    def one_pass():
+        loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        for at in torch.randperm(count).split(batch):
+            images, wanted = (x[at].float() / 255 - mean) / deviation, labels[at]
+            optimizer.zero_grad(set_to_none=True)
+            with autocast():
+                outputs = net(images)
+                loss = F.cross_entropy(outputs, wanted)
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.detach() * len(at)
+            correct += (outputs.argmax(1) == wanted).sum()
+        return loss_sum.item() / count, correct.item() / count
+    return one_pass
+
+
+def operation(task):
+    op, shapes = task['op'], task['shapes']
+    tensors = [torch.rand(shape) for shape in shapes]
+    if op in ('conv2d', 'conv2dGradient', 'maxPool2d'):
+        tensors[0] = tensors[0].permute(0, 3, 1, 2)  # channels_last
+    if op in ('conv2d', 'conv2dGradient'):
+        x, w = tensors[0], tensors[1].permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        if op == 'conv2d':
+            return lambda: F.conv2d(x, w, padding='same')
+        x, w = x.requires_grad_(), w.requires_grad_()
+        return lambda: torch.autograd.grad(F.conv2d(x, w, padding='same').sum(), (x, w))
+    a, b = tensors[0], tensors[-1]
+    at = torch.randint(0, shapes[0][0], shapes[-1]) if op == 'gather' else None
+    return {
+        'matmul': lambda: a @ b,
+        'maxPool2d': lambda: F.max_pool2d(a, 2),
+        'add': lambda: a + b,
+        'relu': lambda: a.relu(),
+        'tanh': lambda: a.tanh(),
+        'sum': lambda: a.sum(),
+        'sumRows': lambda: a.sum(1),
+        'softmax': lambda: a.softmax(-1),
+        'transpose': lambda: a.t().contiguous(),
+        'concat': lambda: torch.cat([a, b], 1),
+        'gather': lambda: a[at],
+        'argmax': lambda: a.argmax(1),
+        'cumsum': lambda: a.cumsum(1),
+        'topK': lambda: a.topk(5),
+        'normal': lambda: torch.randn(shapes[0]),
+    }[op]
+
+
+def loops_of(step):
+    """As loopsOf of harness/serve.ts."""
+    def loop(count):
+        begin = time.perf_counter()
+        for _ in range(count):
+            step()
+        return (time.perf_counter() - begin) * 1e3 / count
+    first = loop(1)
+    if first > 1000:
+        return lambda n: [first]
+    once = loop(1)
+    count = max(1, min(2000, round(20 / (loop(10) if once < 2 else once))))
+    return lambda n: [loop(count) for _ in range(n)]
+
+
+def installed_size():
+    """Bytes of torch and of all the packages that it depends on."""
+    found, left = {}, ['torch']
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        paths = [package.locate_file(path) for path in package.files or []]
+        found[name] = sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+        left += [re.match(r'[\w.-]+', wanted)[0] for wanted in package.requires or [] if 'extra ==' not in wanted]
+    return sum(found.values())
+
+
 def prepare(task):
     kind, count = task['kind'], task.get('count', 1)
+    if kind == 'size':
+        return 'without Python', lambda n: [installed_size()]
+    if kind == 'op':
+        return None, loops_of(operation(task))
+    if kind == 'fit':
+        one_pass = fit(task)
+        one_pass()
+        return 'batches by index, no loader', time_each(one_pass)
     if kind in ('train', 'infer'):
         net, (side, classes) = network(task)
         autocast = precision(task)
         x = torch.rand(task['batch'], 3, side, side, device=device).contiguous(memory_format=memory_format)
         y = torch.randint(0, classes, (task['batch'],), device=device)
-        run = torch.compile(net, mode='reduce-overhead') if how == 'compile' else net
+        run = torch.compile(net, mode='reduce-overhead' if on_gpu else 'default') if how == 'compile' else net
         if kind == 'train':
             if side == 32:
                 optimizer, note = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True, capturable=how == 'graph'), 'fused Adam'
@@ -165,13 +279,17 @@ for line in sys.stdin:
     request = json.loads(line)
     try:
         if 'prepare' in request:
+            kind = request['prepare']['kind']
             note, run = prepare(request['prepare'])
             answer({'version': torch.__version__, **({'note': note} if note else {})})
         else:
             begin = time.process_time()
-            times = run(request['run'])
+            values = run(request['run'])
+            if kind == 'size':
+                answer({'values': values})
+                continue
             cpu = (time.process_time() - begin) * 1e3
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            answer({'times': times, 'cpu': cpu, 'peak': torch.cuda.max_memory_allocated() if on_gpu else peak})
+            answer({'values': values, 'cpu': cpu, 'peak': torch.cuda.max_memory_allocated() if on_gpu else peak})
     except Exception as error:
         answer({'error': f'{type(error).__name__}: {error}'})

@@ -50,18 +50,22 @@ function writeInputs(): void {
 }
 
 function programFor(task: Task): { program: string; args: string[] } {
+  const half = 'precision' in task && task.precision === 'bfloat16'
+  const own = (name: string, defines: readonly string[]) => ({
+    program: build(half ? `${name}-bf16` : name, 'own.cc', half ? [...defines, '-DBF=1'] : defines),
+    args: []
+  })
   if (task.kind === 'train' && task.batch === 96) {
     return kind === 'own'
-      ? { program: build('own-train', 'own.cc', ['-DCH=3']), args: [] }
+      ? own('own-train', [`-DCH=${half ? 2 : 3}`])
       : { program: build('onednn-train', 'onednn.cc', []), args: [] }
   }
-  if (task.kind === 'infer' && (task.batch === 1 || task.batch === 256)) {
-    if (kind === 'onednn')
-      return { program: build('onednn-infer', 'inference.cc', []), args: [String(task.batch), '0', '1'] }
-    const defines = [`-DNN=${task.batch}`, `-DCH=${task.batch === 1 ? 1 : 2}`]
-    return { program: build(`own-infer-${task.batch}`, 'own.cc', defines), args: [] }
+  if (task.kind === 'infer' && [1, 32, 256].includes(task.batch)) {
+    return kind === 'own'
+      ? own(`own-infer-${task.batch}`, [`-DNN=${task.batch}`, `-DCH=${task.batch === 1 ? 1 : 2}`])
+      : { program: build('onednn-infer', 'inference.cc', []), args: [String(task.batch), '0', '1'] }
   }
-  throw new Error('made for batches of 96 (training), 1 and 256 (inference)')
+  throw new Error('made for batches of 96 (training), 1, 32 and 256 (inference)')
 }
 
 function prepare(task: Task): Prepared {

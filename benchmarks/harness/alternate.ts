@@ -1,7 +1,7 @@
 // Contenders take turns in one run: a few measurements of each, round after round, forwards and backwards.
 import type { Contestant } from './contestant.js'
 import { busyTime, cores } from './machine.js'
-import type { Turn } from './protocol.js'
+import type { Precision, Turn } from './protocol.js'
 import { compare, median, quantile, summarize, type Comparison, type Summary } from './statistics.js'
 
 /** Milliseconds past which a measurement is made once. */
@@ -14,16 +14,18 @@ export interface Row {
   contender: string
   version: string
   note?: string | undefined
-  /** Milliseconds of one measurement. */
-  time: Summary
+  /** Where it is not float32. */
+  precision?: Precision
+  /** Milliseconds of one measurement; bytes, where sizes are compared. */
+  value: Summary
   /** Where the rare ones count: the value that a share of the measurements, e.g. '0.999', does not pass. */
   quantiles?: Record<string, number>
   /** Milliseconds of processor time for the same: the median over the turns. */
   cpu?: number
   /** Bytes of memory at the most. */
   peak?: number
-  /** Beside the reference, paired by round. */
-  comparison?: Summary
+  /** Beside each reference, paired by round. */
+  comparisons: Record<string, Summary>
   /** The medians of the turns, or the quantile that is compared. */
   turns: number[]
 }
@@ -46,19 +48,19 @@ export interface AlternateOptions {
   comparison: Comparison | 'multiple'
   /** Which quantile of a turn is compared: the median unless given. */
   quantile?: number
-  /** Whom the comparison is made with. */
-  reference: string
+  /** Whom the comparisons are made with. */
+  references: readonly string[]
 }
 
 export async function alternate(contestants: readonly Contestant[], options: AlternateOptions): Promise<Alternation> {
-  const { rounds, perTurn, operations, comparison, reference, quantile: p } = options
+  const { rounds, perTurn, operations, comparison, references, quantile: p } = options
   const turns = new Map<Contestant, Turn[]>(contestants.map((contestant) => [contestant, []]))
   const failed: Alternation['failed'] = []
   let others = 0
   let wall = 0
   for (let round = 0; round < rounds; round++) {
     for (const contestant of round % 2 ? [...turns.keys()].reverse() : [...turns.keys()]) {
-      if (turns.get(contestant)!.some((turn) => median(turn.times) > slow)) continue
+      if (turns.get(contestant)!.some((turn) => median(turn.values) > slow)) continue
       const [begin, busy] = [performance.now(), busyTime()]
       try {
         const turn = await contestant.turn(perTurn)
@@ -73,32 +75,29 @@ export async function alternate(contestants: readonly Contestant[], options: Alt
       }
     }
   }
-  const timesOf = (name: string): number[][] | undefined => {
-    for (const [contestant, list] of turns) if (contestant.name === name) return list.map((turn) => turn.times)
-    return undefined
-  }
-  const base = timesOf(reference)
+  const valuesOf = (list: readonly Turn[]): number[][] => list.map((turn) => turn.values)
+  const bases = [...turns].filter(([{ name }]) => references.includes(name))
+  const beside = (values: number[][], base: number[][]): Summary =>
+    comparison === 'ratio'
+      ? compare('ratio', base, values, p)
+      : compare(comparison === 'multiple' ? 'ratio' : 'difference', values, base, p)
   const rows = [...turns].map(([contestant, list]): Row => {
-    const times = list.map((turn) => turn.times)
-    const cpus = list.flatMap((turn) => (turn.cpu === undefined ? [] : turn.cpu / (turn.times.length * operations)))
+    const values = valuesOf(list)
+    const cpus = list.flatMap((turn) => (turn.cpu === undefined ? [] : turn.cpu / (turn.values.length * operations)))
     const peaks = list.flatMap((turn) => turn.peak ?? [])
     return {
       contender: contestant.name,
       version: contestant.version,
       note: contestant.note,
-      time: summarize(times.flat()),
-      ...(p === undefined ? {} : { quantiles: Object.fromEntries(shown.map((q) => [q, quantile(times.flat(), q)])) }),
+      ...(contestant.precision ? { precision: contestant.precision } : {}),
+      value: summarize(values.flat()),
+      ...(p === undefined ? {} : { quantiles: Object.fromEntries(shown.map((q) => [q, quantile(values.flat(), q)])) }),
       ...(cpus.length && p === undefined ? { cpu: median(cpus) } : {}),
       ...(peaks.length ? { peak: Math.max(...peaks) } : {}),
-      ...(base && contestant.name !== reference
-        ? {
-            comparison:
-              comparison === 'ratio'
-                ? compare('ratio', base, times, p)
-                : compare(comparison === 'multiple' ? 'ratio' : 'difference', times, base, p)
-          }
-        : {}),
-      turns: times.map((turn) => quantile(turn, p ?? 0.5))
+      comparisons: Object.fromEntries(
+        bases.filter(([base]) => base !== contestant).map(([{ name }, base]) => [name, beside(values, valuesOf(base))])
+      ),
+      turns: values.map((turn) => quantile(turn, p ?? 0.5))
     }
   })
   return { rows, failed, ...(wall > 0 ? { othersLoad: others / (wall * cores()) } : {}) }

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Ready, Task, Turn } from './protocol.js'
+import type { Precision, Ready, Task, Turn } from './protocol.js'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -11,11 +11,18 @@ export interface Command {
   command: string
   args: readonly string[]
   env?: Readonly<Record<string, string>>
+  /** What its networks compute in: 'float32' unless given. */
+  precision?: Precision
+  /** Seconds that it may take for an answer, where that is longer than others take. */
+  limit?: number
 }
 
 export interface Contestant extends Ready {
   name: string
+  precision?: Precision | undefined
   turn(measurements: number): Promise<Turn>
+  /** Another task, in the same process. */
+  again?(task: Task): Promise<void>
   /** It ends by itself; one that doesn't is ended. */
   close(): Promise<void>
 }
@@ -27,7 +34,8 @@ export function reason(text: string): string {
 }
 
 /** Starts a contender and prepares it; rejects with the reason why it cannot take part. `limit`: seconds for each answer. */
-export async function start({ name, command, args, env }: Command, task: Task, limit: number): Promise<Contestant> {
+export async function start(contender: Command, task: Task, limit: number): Promise<Contestant> {
+  const { name, command, args, env, precision } = contender
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-4000)))
@@ -58,6 +66,7 @@ export async function start({ name, command, args, env }: Command, task: Task, l
       }, limit * 1000)
       lines.on('line', onLine)
       child.on('close', onClose).on('error', onError)
+      if (child.exitCode !== null || child.signalCode !== null) onClose()
       child.stdin.write(`${JSON.stringify(request)}\n`)
     })
 
@@ -69,8 +78,16 @@ export async function start({ name, command, args, env }: Command, task: Task, l
     clearTimeout(timer)
   }
   try {
-    const ready = (await ask({ prepare: task })) as unknown as Ready
-    return { ...ready, name, turn: async (n) => (await ask({ run: n })) as unknown as Turn, close }
+    const prepare = async (task: Task): Promise<Ready> =>
+      (await ask({ prepare: precision ? { ...task, precision } : task })) as unknown as Ready
+    return {
+      ...(await prepare(task)),
+      name,
+      precision,
+      turn: async (n) => (await ask({ run: n })) as unknown as Turn,
+      again: async (task) => void (await prepare(task)),
+      close
+    }
   } catch (error) {
     await close()
     throw error
@@ -98,7 +115,7 @@ export function wholeProcess({ name, command, args, env }: Command): Contestant 
   return {
     name,
     version: '',
-    turn: async (n) => ({ times: Array.from({ length: n }, once) }),
+    turn: async (n) => ({ values: Array.from({ length: n }, once) }),
     close: async () => {}
   }
 }

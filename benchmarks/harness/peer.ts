@@ -3,7 +3,8 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { root } from './contestant.js'
 
-const require = createRequire(resolve(process.env.NEEDLETAIL_PEERS ?? resolve(root, 'benchmarks'), 'package.json'))
+export const peerFolder = resolve(process.env.NEEDLETAIL_PEERS ?? resolve(root, 'benchmarks'))
+const require = createRequire(resolve(peerFolder, 'package.json'))
 
 export function peer<T>(name: string): T {
   try {

@@ -3,13 +3,17 @@ import { shown, type Alternation, type Row } from './alternate.js'
 import type { Machine } from './machine.js'
 import type { Comparison, Summary } from './statistics.js'
 
+/** How many of each are a millisecond, or a byte. */
+const UNITS = { s: 1e-3, ms: 1, us: 1e3, MB: 1e-6 }
+export type Unit = keyof typeof UNITS
+
 export interface CaseResult extends Alternation {
   title: string
-  unit: 'ms' | 'us'
+  unit: Unit
   comparison: Comparison | 'multiple'
   /** Which quantile is compared: the median unless given. */
   quantile?: number
-  reference: string
+  references: readonly string[]
   rounds: number
   perTurn: number
 }
@@ -17,47 +21,66 @@ export interface CaseResult extends Alternation {
 export interface Result {
   scenario: string
   title: string
+  /** A table with a case a row. */
+  matrix?: boolean
   date: string
   threads: number
   machine: Machine
   cases: CaseResult[]
 }
 
-function number(value: number): string {
-  if (!Number.isFinite(value)) return '–'
-  if (value === 0) return '0'
-  const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value)))))
-  return value.toFixed(digits)
+/** With three digits; a time is in milliseconds, a size in bytes. */
+export function number(value: number, unit: Unit = 'ms'): string {
+  const scaled = value * UNITS[unit]
+  if (!Number.isFinite(scaled)) return '–'
+  if (scaled === 0) return '0'
+  if (Math.abs(scaled) < 0.01) return scaled.toPrecision(2)
+  const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(scaled)))))
+  return scaled.toFixed(digits)
 }
 const percent = (p: number): string => (p === 1 ? 'most' : `${Number((100 * p).toFixed(3))} %`)
-const withSpread = ({ median, low, high }: Summary, scale = 1, sign = ''): string =>
-  `${median > 0 ? sign : ''}${number(median * scale)} (${number(low * scale)} – ${number(high * scale)})`
+const withSpread = ({ median, low, high, count }: Summary, unit?: Unit, sign = ''): string => {
+  const text = `${median > 0 ? sign : ''}${number(median, unit)}`
+  return count > 1 ? `${text} (${number(low, unit)} – ${number(high, unit)})` : text
+}
+export const tableLine = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
-function compared(row: Row, { comparison, reference, unit }: CaseResult): string {
+function compared(row: Row, reference: string, { comparison, unit }: CaseResult): string {
   if (row.contender === reference) return comparison === 'difference' ? '0' : '1'
-  if (!row.comparison) return '–'
-  return comparison === 'difference'
-    ? withSpread(row.comparison, unit === 'us' ? 1000 : 1, '+')
-    : `${withSpread(row.comparison)}x`
+  const beside = row.comparisons[reference]
+  if (!beside) return '–'
+  return comparison === 'difference' ? withSpread(beside, unit, '+') : `${withSpread(beside)}x`
 }
 
+const absence = (failed: Alternation['failed']): string[] =>
+  failed.map(({ contender, reason }) => `- ${contender}: absent (${reason})`)
+
 function caseTable(result: CaseResult): string {
-  const { unit, comparison, reference, rows, failed, othersLoad, rounds, perTurn, quantile } = result
-  const scale = unit === 'us' ? 1000 : 1
-  const heading = {
-    ratio: `${reference} takes`,
-    multiple: `beside ${reference}${quantile === undefined ? '' : `, ${percent(quantile)}`}`,
-    difference: `more than ${reference}, ${unit}`
-  }[comparison]
+  const { unit, comparison, references, rows, failed, othersLoad, rounds, perTurn, quantile } = result
+  const heading = (reference: string): string =>
+    ({
+      ratio: `${reference} takes`,
+      multiple: `beside ${reference}${quantile === undefined ? '' : `, ${percent(quantile)}`}`,
+      difference: `more than ${reference}, ${unit}`
+    })[comparison]
+  const known = references.filter((name) => rows.some(({ contender }) => contender === name))
   const rare = quantile === undefined ? [] : shown.slice(1)
   const table = [
-    ['', `${unit}, median`, ...rare.map(percent), heading, `processor time, ${unit}`, 'peak memory, MB', 'version'],
+    [
+      '',
+      unit === 'MB' ? unit : `${unit}, median`,
+      ...rare.map(percent),
+      ...known.map(heading),
+      `processor time, ${unit}`,
+      'peak memory, MB',
+      'version'
+    ],
     ...rows.map((row) => [
       row.contender,
-      withSpread(row.time, scale),
-      ...rare.map((p) => number((row.quantiles?.[p] ?? NaN) * scale)),
-      compared(row, result),
-      row.cpu === undefined ? '–' : number(row.cpu * scale),
+      withSpread(row.value, unit),
+      ...rare.map((p) => number(row.quantiles?.[p] ?? NaN, unit)),
+      ...known.map((reference) => compared(row, reference, result)),
+      row.cpu === undefined ? '–' : number(row.cpu, unit),
       row.peak === undefined ? '–' : String(Math.round(row.peak / 1e6)),
       row.note ? `${row.version} (${row.note})` : row.version
     ])
@@ -65,8 +88,8 @@ function caseTable(result: CaseResult): string {
   const visible = table[0]!.map(
     (_, column) => column === 0 || table.slice(1).some((row) => !['–', ''].includes(row[column]!))
   )
-  const line = (cells: string[]): string => `| ${cells.filter((_, i) => visible[i]).join(' | ')} |`
-  const absent = failed.map(({ contender, reason }) => `- ${contender}: absent (${reason})`)
+  const line = (cells: readonly string[]): string => tableLine(cells.filter((_, i) => visible[i]))
+  const absent = absence(failed)
   const load =
     othersLoad === undefined ? '' : ` Other processes used ${Math.round(100 * othersLoad)} % of the machine meanwhile.`
   return [
@@ -78,26 +101,63 @@ function caseTable(result: CaseResult): string {
     '',
     ...absent,
     ...(absent.length ? [''] : []),
-    `${rounds} rounds of ${perTurn}${quantile === undefined ? '' : ' s'}; in brackets the middle 80 %.${load}`
+    ...(rounds * perTurn > 1
+      ? [`${rounds} rounds of ${perTurn}${quantile === undefined ? '' : ' s'}; in brackets the middle 80 %.${load}`]
+      : [])
   ].join('\n')
 }
 
+/** A case a row, a contender a column; in brackets how long the reference takes beside it. */
+function matrixTable(cases: readonly CaseResult[]): string {
+  const { unit, references, rounds, perTurn } = cases[0]!
+  const [reference] = references as [string]
+  const contenders = [...new Set(cases.flatMap(({ rows }) => rows.map(({ contender }) => contender)))]
+  const cell = (row: Row | undefined): string => {
+    if (!row) return '–'
+    const beside = row.comparisons[reference]
+    return number(row.value.median, unit) + (beside ? ` (${number(beside.median)}x)` : '')
+  }
+  const reasons = new Map<string, string[]>()
+  for (const { title, failed } of cases) {
+    for (const { contender, reason } of failed) {
+      const key = `- ${contender}: absent (${reason})`
+      reasons.set(key, [...(reasons.get(key) ?? []), title])
+    }
+  }
+  const absent = [...reasons].map(([key, titles]) =>
+    titles.length === cases.length ? key : `${key}: ${titles.join('; ')}`
+  )
+  return [
+    tableLine([`${unit}, median`, ...contenders]),
+    tableLine(['---', ...contenders.map(() => '---')]),
+    ...cases.map(({ title, rows }) =>
+      tableLine([title, ...contenders.map((name) => cell(rows.find(({ contender }) => contender === name)))])
+    ),
+    '',
+    ...absent,
+    ...(absent.length ? [''] : []),
+    `${rounds} rounds of ${perTurn}; in brackets how long ${reference} takes beside it.`
+  ].join('\n')
+}
+
+/** What it was measured on. */
+export function circumstances({ machine, threads, date }: Pick<Result, 'machine' | 'threads' | 'date'>): string {
+  const { cpu, cores, instructions, memoryGB, platform, node } = machine
+  return (
+    `${cpu}, ${cores} cores (${[platform, ...instructions].join(', ')}), ${memoryGB} GB, Node.js ${node}, ` +
+    `${threads} threads each, ${date}.`
+  )
+}
+
 export function markdown(result: Result): string {
-  const { cpu, cores, instructions, memoryGB, platform, node, gpu } = result.machine
-  const { name, ...versions } = gpu ?? {}
+  const { name, ...versions } = result.machine.gpu ?? {}
+  const gpu = Object.entries(versions).map(([what, is]) => `${what} ${is as string}`)
   return [
     `## ${result.title}`,
     '',
-    ...(gpu
-      ? [
-          `${name as string} (${Object.entries(versions)
-            .map(([what, is]) => `${what} ${is as string}`)
-            .join(', ')}).`
-        ]
-      : []),
-    `${cpu}, ${cores} cores (${[platform, ...instructions].join(', ')}), ${memoryGB} GB, Node.js ${node}, ` +
-      `${result.threads} threads each, ${result.date}.`,
+    ...(result.machine.gpu ? [`${name as string} (${gpu.join(', ')}).`] : []),
+    circumstances(result),
     '',
-    ...result.cases.flatMap((c) => [caseTable(c), ''])
+    ...(result.matrix ? [matrixTable(result.cases), ''] : result.cases.flatMap((c) => [caseTable(c), '']))
   ].join('\n')
 }

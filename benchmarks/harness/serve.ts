@@ -16,23 +16,31 @@ export interface Prepared extends Ready {
 /** Milliseconds on a clock that never jumps. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-/** Times `n` calls of a step, one by one; fewer when they take over ten seconds. */
-export async function timeEach(n: number, step: () => unknown): Promise<number[]> {
-  const times: number[] = []
-  const begin = now()
-  for (let i = 0; i < n && now() - begin < 10_000; i++) {
-    const start = now()
-    const result = step()
-    if (result instanceof Promise) await result
-    times.push(now() - start)
-  }
-  return times
-}
+const SLOW = 10_000
+const WARM = 5000
+const TURN = 3000
+const WARM_CALLS = 10
 
-/** Calls a step until caches are full and code is compiled: a few times, but for at most about five seconds. */
-export async function warmUp(step: () => unknown, calls = 10): Promise<void> {
-  const start = now()
-  for (let i = 0; i < calls && now() - start < 5000; i++) await step()
+/**
+ * Warms a step up (caches full, code compiled: ten calls, but for about five seconds at most) and gives what times it, one by one. What takes over
+ * ten seconds is timed once: the first call is all there is.
+ */
+export async function timing(step: () => unknown): Promise<Prepared['run']> {
+  const time = async (): Promise<number> => {
+    const start = now()
+    await step()
+    return now() - start
+  }
+  const begin = now()
+  const first = await time()
+  if (first > SLOW) return () => [first]
+  for (let i = 1; i < WARM_CALLS && now() - begin < WARM; i++) await step()
+  return async (n) => {
+    const times: number[] = []
+    const begin = now()
+    for (let i = 0; i < n && now() - begin < TURN; i++) times.push(await time())
+    return times
+  }
 }
 
 /** Times `n` loops of `count` steps; milliseconds for one step. `finish` ends what a loop leaves behind, within the time. */
@@ -47,6 +55,16 @@ export function timeLoops(n: number, count: number, step: () => void, finish: ()
   return times
 }
 
+/** The same for a step whose cost isn't known: loops of about 20 ms. What takes over a second is timed once. */
+export function loopsOf(step: () => void, finish?: () => void): Prepared['run'] {
+  const loop = (count: number): number => timeLoops(1, count, step, finish)[0]!
+  const first = loop(1)
+  if (first > 1000) return () => [first]
+  const once = loop(1)
+  const count = Math.max(1, Math.min(2000, Math.round(20 / (once < 2 ? loop(10) : once))))
+  return (n) => timeLoops(n, count, step, finish)
+}
+
 export async function serve(prepare: (task: Task) => Prepared | Promise<Prepared>): Promise<void> {
   const answer = (value: object): boolean => process.stdout.write(`bench ${JSON.stringify(value)}\n`)
   let prepared: Prepared | undefined
@@ -54,17 +72,21 @@ export async function serve(prepare: (task: Task) => Prepared | Promise<Prepared
     try {
       const request = JSON.parse(line) as { prepare?: Task; run?: number }
       if (request.prepare) {
+        await prepared?.close?.()
+        prepared = undefined
         prepared = await prepare(request.prepare)
         const { version, note } = prepared
         answer({ version, note })
       } else {
         const n = request.run!
-        const before = process.cpuUsage()
-        const times = await prepared!.run(n)
+        const [begin, before] = [now(), process.cpuUsage()]
+        const values = await prepared!.run(n)
         const { user, system } = process.cpuUsage(before)
         const peak = prepared!.peak?.() ?? process.resourceUsage().maxRSS * 1024
-        const own = { cpu: (user + system) / 1000, peak }
-        answer(prepared!.elsewhere ? { times } : { times, ...own })
+        // What was timed once was timed while it got ready.
+        const earlier = values.reduce((sum, value) => sum + value, 0) > now() - begin
+        if (prepared!.elsewhere) answer({ values })
+        else answer(earlier ? { values, peak } : { values, peak, cpu: (user + system) / 1000 })
       }
     } catch (error) {
       answer({ error: error instanceof Error ? error.message : String(error) })

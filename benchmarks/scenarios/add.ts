@@ -8,10 +8,10 @@ export const add: Scenario = {
   cases: ({ threads, tiny }) => {
     const shared = {
       unit: 'us',
-      contenders: [needletail(threads), ...pytorch(threads, ['NCHW']), ...tfjs(threads)],
+      contenders: [needletail(threads), ...pytorch(threads, ['channels_last']), ...tfjs(threads)],
       comparison: 'ratio',
-      reference: 'needletail',
-      rounds: tiny ? 2 : 12
+      references: ['needletail'],
+      rounds: tiny ? 2 : 6
     } as const
     return [
       {

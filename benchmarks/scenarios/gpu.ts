@@ -35,7 +35,7 @@ function scenario(name: string, title: string, network: NonNullable<NetworkTask[
           task: { kind, network, precision, batch: tiny ? 2 : batch, count: tiny ? 2 : countFor(network, batch) },
           contenders: [needletail(threads, device), ...pytorchOn(torch, threads)],
           comparison: 'ratio',
-          reference: 'needletail',
+          references: ['needletail'],
           rounds: tiny ? 2 : 6,
           perTurn: tiny ? 1 : 3
         }))

@@ -10,12 +10,12 @@ export const stalls: Scenario = {
       title: `By how much timers of 1 ms are late, batch ${tiny ? 2 : 96}`,
       unit: 'ms',
       task: { kind: 'stalls', batch: tiny ? 2 : 96 },
-      contenders: [spin(threads), needletail(threads), ...tfjs(threads).slice(0, 1)],
+      contenders: [spin(threads), needletail(threads), ...tfjs(threads, ['node'])],
       comparison: 'multiple',
-      reference: spinName,
+      references: [spinName],
       quantile: 0.999,
-      rounds: tiny ? 2 : 12,
-      perTurn: tiny ? 1 : 8
+      rounds: tiny ? 2 : 5,
+      perTurn: tiny ? 1 : 4
     }
   ]
 }

@@ -11,8 +11,8 @@ export const start: Scenario = {
       unit: 'ms',
       contenders: starts(),
       comparison: 'difference',
-      reference: 'node -e 0',
-      rounds: tiny ? 2 : 15,
+      references: ['node -e 0'],
+      rounds: tiny ? 2 : 10,
       perTurn: 1
     }
   ]
