@@ -4,7 +4,7 @@ file(GLOB ISA_SOURCES CONFIGURE_DEPENDS native/cpu/isa/*.cc)
 
 # Inner loops written as acc += a * b, which have to become fused multiply-adds to be fast: name their files here.
 # Everywhere else a product and a sum stay two roundings, so that the instruction sets agree to the bit.
-set(ISA_FUSED_SOURCES direct.cc gemm.cc product.cc winograd.cc)
+set(ISA_FUSED_SOURCES direct.cc gemm.cc product.cc winograd.cc weights.cc)
 foreach(source ${ISA_FUSED_SOURCES})
   set_source_files_properties(native/cpu/isa/${source} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 endforeach()

@@ -89,6 +89,13 @@ bool hasFloat16() {
   return false;
 #endif
 }
+bool hasTiles() {
+#ifdef __x86_64__
+  return hasBFloat16() && __builtin_cpu_supports("amx-bf16");
+#else
+  return false;
+#endif
+}
 const char* isaName() { return kIsaNames[static_cast<int>(isa())]; }
 
 std::string onednnVersion() {

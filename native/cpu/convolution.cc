@@ -38,6 +38,7 @@ std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
   }
   if (!isPlain(shape)) return nullptr;
   if (!isSmall) {
+    if (auto prepared = convolutionByProducts(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   return convolutionByLoops(shape);
@@ -118,6 +119,7 @@ struct ThenReluGradient final : Prepared {
 std::unique_ptr<Prepared> prepareHalf(const Call& call, const ConvolutionShape& shape) {
   if (auto prepared = convolutionByDirect(shape)) return prepared;
   if (isPlain(shape) && shape.products() >= kSmallProducts) {
+    if (auto prepared = convolutionByProducts(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
   ConvolutionShape wide = shape;

@@ -15,6 +15,9 @@ std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& shape);
 // Sums over the image as it lies, for images of few channels; null where there are more. What it computes may be
 // pooled.
 std::unique_ptr<Prepared> convolutionByDirect(const ConvolutionShape& shape);
+// The weights' gradient as a matrix product; null where windows overlap much, channels don't fill panels, or oneDNN has
+// faster instructions.
+std::unique_ptr<Prepared> convolutionByProducts(const ConvolutionShape& shape);
 // oneDNN on plain layouts; null where it has no implementation worth having.
 std::unique_ptr<Prepared> convolutionByOneDnn(const ConvolutionShape& shape);
 

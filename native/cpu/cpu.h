@@ -11,6 +11,7 @@ const char* isaName();
 // Whether the processor has instructions for products of half-precision numbers.
 bool hasBFloat16();
 bool hasFloat16();
+bool hasTiles();  // AMX, which multiplies blocks of bfloat16
 std::string onednnVersion();  // of the library that was loaded
 
 // Threads a kernel may use: the container's or machine's cores unless set.
