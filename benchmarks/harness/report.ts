@@ -95,13 +95,10 @@ function caseTable(result: CaseResult): string {
   return [
     `### ${result.title}`,
     '',
-    line(table[0]!),
-    line(table[0]!.map(() => '---')),
-    ...table.slice(1).map(line),
-    '',
+    ...(rows.length ? [line(table[0]!), line(table[0]!.map(() => '---')), ...table.slice(1).map(line), ''] : []),
     ...absent,
     ...(absent.length ? [''] : []),
-    ...(rounds * perTurn > 1
+    ...(rows.length && rounds * perTurn > 1
       ? [`${rounds} rounds of ${perTurn}${quantile === undefined ? '' : ' s'}; in brackets the middle 80 %.${load}`]
       : [])
   ].join('\n')
