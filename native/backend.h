@@ -89,7 +89,7 @@ struct Prepared {
 
   size_t workspace = 0;  // bytes of scratch memory that any of them uses
   double cost = 0;  // estimated nanoseconds on one thread; decides whether a reader runs it itself
-  bool threadBound = false;  // true: only the queue's own thread may run it (it uses the OpenMP team)
+  bool threadBound = false;  // true: it uses the team of threads, so only the queue's own or who waits for it runs it
   std::atomic<int> references{0};
 };
 

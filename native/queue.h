@@ -26,7 +26,7 @@ class Queue {
   // A kernel call: the buffers are the inputs, then the outputs. inPlace: bit i: output i is also an input.
   virtual void push(Prepared& prepared, const char* op, void* const* buffers, int inputs, int outputs,
                     uint32_t inPlace) = 0;
-  // Any work in order. threadBound: only the queue's own thread may run it.
+  // Any work in order. threadBound: only the queue's own thread, or one that waits for it, may run it.
   virtual void push(Task task, double cost, bool threadBound) = 0;
   // New values from host memory, which may change as soon as this returns.
   virtual void write(void* to, const void* from, size_t bytes) = 0;

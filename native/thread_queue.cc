@@ -47,9 +47,10 @@ void ThreadQueue::publish(Command& command, double cost) {
   if (threadBound) backlogBound_ = true;
   pushed_.store(n + 1);
   if (threadBound || backlogCost_.load(std::memory_order_relaxed) > kInlineCost) {
-    wake();
+    if (++unwaited_ > 1) habit_ = 0;
+    if (habit_ < kHabit) wake();
   } else if (n + 1 - done_.load(std::memory_order_relaxed) >= kBatch) {
-    if (!drainInline()) wake();
+    if (!drainInline(n + 1, false)) wake();
   }
 }
 
@@ -154,17 +155,22 @@ void ThreadQueue::execute(Command& command) {
   doneCost_.store(doneCost_.load(std::memory_order_relaxed) + command.cost, std::memory_order_relaxed);
 }
 
-// Runs what is pending on the caller's thread, up to the first command that only the queue's thread may run.
-bool ThreadQueue::drainInline() {
-  if (held_.load() || stopping_.load()) return pending() == 0;
+void ThreadQueue::runNext(uint64_t n) {
+  execute(ring_[n % kCapacity]);
+  done_.store(n + 1);
+  if (waiters_.load() == 0) return;
+  std::lock_guard lock(sleep_);
+  finished_.notify_all();
+}
+
+// Runs what is pending on the caller's thread: all of it, or up to the first command that needs the team of threads.
+bool ThreadQueue::drainInline(uint64_t target, bool all) {
+  if (held_.load() || stopping_.load()) return done_.load() >= target;
   std::unique_lock running(running_, std::try_to_lock);
   if (!running) return false;
-  uint64_t n = done_.load(std::memory_order_relaxed);
-  while (n < pushed_.load(std::memory_order_acquire)) {
-    Command& command = ring_[n % kCapacity];
-    if (command.threadBound) return false;
-    execute(command);
-    done_.store(++n, std::memory_order_release);
+  for (uint64_t n = done_.load(); n < target; n++) {
+    if (!all && ring_[n % kCapacity].threadBound) return false;
+    runNext(n);
   }
   return true;
 }
@@ -187,12 +193,7 @@ void ThreadQueue::work() {
       uint64_t n = done_.load(std::memory_order_relaxed);
       while (n < pushed_.load(std::memory_order_acquire) && !held_.load(std::memory_order_relaxed) &&
              !stopping_.load(std::memory_order_relaxed)) {
-        execute(ring_[n % kCapacity]);
-        done_.store(++n);
-        if (waiters_.load()) {
-          std::lock_guard lock(sleep_);
-          finished_.notify_all();
-        }
+        runNext(n++);
       }
     }
     for (int i = 0; i < kSpins && !ready(); i++) relax();
@@ -221,14 +222,17 @@ void ThreadQueue::waitFor(uint64_t target) {
 
 bool ThreadQueue::tryFinish() {
   if (pending() == 0) return true;
-  if (!backlogBound_.load() && backlogCost_.load() <= kInlineCost && drainInline()) return true;
+  if (!isLarge() && drainInline(pushed_.load(), false)) return true;
   wake();
   return false;
 }
 
 void ThreadQueue::wait() {
   const uint64_t target = pushed_.load();
-  if (!tryFinish()) waitFor(target);
+  if (unwaited_.load() > 0) habit_ = unwaited_.exchange(0) == 1 ? std::min(habit_ + 1, kHabit) : 0;
+  if (pending() == 0 || drainInline(target, true)) return;
+  wake();
+  waitFor(target);
 }
 
 void ThreadQueue::hold(bool on) {

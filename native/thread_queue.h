@@ -1,5 +1,5 @@
-// The queue of a device that computes where it is called (CPU): one thread works it off; a reader may run a small
-// backlog itself.
+// The queue of a device that computes where it is called (CPU): one thread works it off. A small backlog may be run by
+// whoever pushes or reads; any backlog by who waits for it, which spares handing it on to the thread and back.
 #pragma once
 #include <condition_variable>
 #include <vector>
@@ -19,7 +19,6 @@ class ThreadQueue final : public Queue {
   void read(const void* from, size_t bytes, Reader reader) override;
   void readSync(void* to, const void* from, size_t bytes) override;
   void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) override;
-  // Runs a small backlog itself, as tryFinish does.
   void wait() override;
   // False: the queue's thread is at work.
   bool tryFinish() override;
@@ -53,7 +52,9 @@ class ThreadQueue final : public Queue {
   static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
   Command& reserve(std::unique_lock<std::mutex>& lock);
   void publish(Command& command, double cost);
-  bool drainInline();
+  bool isLarge() const { return backlogBound_.load() || backlogCost_.load() > kInlineCost; }
+  bool drainInline(uint64_t target, bool all);
+  void runNext(uint64_t n);
   void execute(Command& command);
   void work();
   void wake();
@@ -71,6 +72,10 @@ class ThreadQueue final : public Queue {
   std::atomic<double> doneCost_{0};  // written by whoever executes
   std::atomic<double> backlogCost_{0};  // of what was pushed since the queue was last seen empty
   std::atomic<bool> backlogBound_{false};  // some of it is thread-bound
+  // Pushes that made the backlog large since somebody last waited, and how many such pushes in a row were waited for at
+  // once: from kHabit on the next is expected to be, and the thread is left asleep.
+  static constexpr int kHabit = 2;
+  std::atomic<int> unwaited_{0}, habit_{0};
   std::atomic<bool> sleeping_{false}, held_{false}, stopping_{false};
   std::atomic<int> waiters_{0};
   std::atomic<bool> started_{false};

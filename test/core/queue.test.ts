@@ -41,6 +41,19 @@ describe('the queue', () => {
     assert.equal(sum.dataSync()[0], 20_000)
   })
 
+  it('runs large work that is not waited for, also after some that was', async () => {
+    const ones = nt.ones([300, 300])
+    const product = () => ones.matmul(ones)
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4; i++) assert.equal(product().dataSync()[0], 300)
+      const [one, two] = [product(), product()]
+      while (native.pending() > 0) await new Promise((done) => setImmediate(done))
+      assert.deepEqual([one.dataSync()[1], two.dataSync()[2]], [300, 300])
+      for (let i = 0; i < 4; i++) assert.equal(product().dataSync()[0], 300)
+      assert.equal((await product().data())[3], 300)
+    }
+  })
+
   it('copies what it is given: a change of the array afterwards is not seen', async () => {
     const values = new Float32Array(1000).fill(1)
     native.hold(true)
