@@ -137,6 +137,7 @@ struct Backend {
   void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);  // host to device, in stream order
   void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
   void (*copy)(Stream&, void* to, const void* from, size_t bytes);  // within the device, in stream order
+  void (*rest)();  // the calling thread will compute nothing for a while: gives its team of threads back; or null
   MemoryInfo (*memory)();
   // What there is to know of it, as JSON: { "name": "NVIDIA H200", "driver": "13.0", ... }; null: nothing.
   std::string (*description)(int ordinal);

@@ -1,6 +1,7 @@
 #include "thread_queue.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -16,7 +17,9 @@ namespace needletail {
 
 namespace {
 constexpr int kSpins = 1500;  // some tens of microseconds: a short gap between commands costs no sleep
-}
+constexpr auto kRest = std::chrono::milliseconds(20);  // of sleep after which the queue's thread gives its team back
+NEEDLETAIL_THREAD bool hasTeam = false;  // this thread, not the queue's, may have a team of its own
+}  // namespace
 
 ThreadQueue::ThreadQueue(Backend& backend) : backend_(backend), ring_(kCapacity) {}
 
@@ -48,7 +51,10 @@ void ThreadQueue::publish(Command& command, double cost) {
   pushed_.store(n + 1);
   if (threadBound || backlogCost_.load(std::memory_order_relaxed) > kInlineCost) {
     if (++unwaited_ > 1) habit_ = 0;
-    if (habit_ < kHabit) wake();
+    if (habit_ < kHabit) {
+      if (std::exchange(hasTeam, false)) backend_.rest();  // the queue's thread takes over
+      wake();
+    }
   } else if (n + 1 - done_.load(std::memory_order_relaxed) >= kBatch) {
     if (!drainInline(n + 1, false)) wake();
   }
@@ -169,7 +175,10 @@ bool ThreadQueue::drainInline(uint64_t target, bool all) {
   std::unique_lock running(running_, std::try_to_lock);
   if (!running) return false;
   for (uint64_t n = done_.load(); n < target; n++) {
-    if (!all && ring_[n % kCapacity].threadBound) return false;
+    if (ring_[n % kCapacity].threadBound) {
+      if (!all) return false;
+      hasTeam = true;
+    }
     runNext(n);
   }
   return true;
@@ -200,7 +209,11 @@ void ThreadQueue::work() {
     if (ready()) continue;
     std::unique_lock lock(sleep_);
     sleeping_ = true;
-    if (!ready()) wakeUp_.wait(lock, [this] { return wakeRequested_; });
+    auto awake = [this] { return wakeRequested_; };
+    if (!ready() && !wakeUp_.wait_for(lock, kRest, awake)) {
+      backend_.rest();
+      wakeUp_.wait(lock, awake);
+    }
     wakeRequested_ = false;
     sleeping_ = false;
   }
@@ -230,7 +243,7 @@ bool ThreadQueue::tryFinish() {
 void ThreadQueue::wait() {
   const uint64_t target = pushed_.load();
   if (unwaited_.load() > 0) habit_ = unwaited_.exchange(0) == 1 ? std::min(habit_ + 1, kHabit) : 0;
-  if (pending() == 0 || drainInline(target, true)) return;
+  if (pending() == 0 || drainInline(target, habit_ >= kHabit)) return;
   wake();
   waitFor(target);
 }

@@ -1,6 +1,7 @@
 // The CPU as a backend: memory from the C library, the table of kernels.
 #include "backend.h"
 
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <sched.h>
 #include <sys/sysinfo.h>
@@ -123,6 +124,8 @@ Backend& cpuBackend() {
       if (bytes) std::memcpy(to, from, bytes);
     };
     b.memory = memoryInfo;
+    // Two teams would be more threads than cores, where libgomp lets none of them spin.
+    b.rest = [] { omp_pause_resource_all(omp_pause_soft); };
 #define K(name, function) b.prepare[static_cast<int>(Kernel::name)] = function;
     NEEDLETAIL_KERNELS(K)
 #undef K
