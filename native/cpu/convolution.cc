@@ -30,7 +30,8 @@ bool isPlain(const ConvolutionShape& shape) {
   return shape.params.epilogue.activation != Activation::reluGradient;
 }
 
-std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
+// In the dtype that it has; null where no way computes in that.
+std::unique_ptr<Prepared> prepareAsItIs(const ConvolutionShape& shape) {
   if (auto prepared = convolutionByDirect(shape)) return prepared;
   const bool isSmall = shape.products() < kSmallProducts;
   if (!isSmall && !shape.params.exact) {
@@ -41,7 +42,7 @@ std::unique_ptr<Prepared> prepareFloat32(const ConvolutionShape& shape) {
     if (auto prepared = convolutionByProducts(shape)) return prepared;
     if (auto prepared = convolutionByOneDnn(shape)) return prepared;
   }
-  return convolutionByLoops(shape);
+  return shape.dtype == DType::float32 ? convolutionByLoops(shape) : nullptr;
 }
 
 // Half types where the processor doesn't compute with them: in float32, all operands converted before and the results
@@ -116,22 +117,19 @@ struct ThenReluGradient final : Prepared {
   }
 };
 
-std::unique_ptr<Prepared> prepareHalf(const Call& call, const ConvolutionShape& shape) {
-  if (auto prepared = convolutionByDirect(shape)) return prepared;
-  if (isPlain(shape) && shape.products() >= kSmallProducts) {
-    if (auto prepared = convolutionByProducts(shape)) return prepared;
-    if (auto prepared = convolutionByOneDnn(shape)) return prepared;
-  }
+std::unique_ptr<Prepared> prepareInOneWay(const Call& call, const ConvolutionShape& shape) {
+  if (auto prepared = prepareAsItIs(shape)) return prepared;
+  if (shape.dtype == DType::float32) return nullptr;
   ConvolutionShape wide = shape;
   wide.dtype = DType::float32;
-  auto prepared = prepareFloat32(wide);
+  auto prepared = prepareAsItIs(wide);
   return prepared ? std::make_unique<ConvertedConvolution>(call, shape.dtype, std::move(prepared)) : nullptr;
 }
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
   if (!hasEpilogue(shape) || !isFloat(shape.dtype)) return nullptr;
-  auto prepared = shape.dtype == DType::float32 ? prepareFloat32(shape) : prepareHalf(call, shape);
+  auto prepared = prepareInOneWay(call, shape);
   auto params = shape.params;
   const bool masked = params.epilogue.activation == Activation::reluGradient && !params.pooled;
   if (prepared || shape.kernel != Kernel::convolutionData || !masked) return prepared;

@@ -10,7 +10,7 @@ namespace needletail {
 
 // Any shape, float32: patches laid out as a matrix, and a matrix product.
 std::unique_ptr<Prepared> convolutionByLoops(const ConvolutionShape& shape);
-// Winograd's algorithm; null where it doesn't apply (only 3x3 of stride 1 over float32) or would not pay.
+// Winograd's algorithm; null where it doesn't apply (only 3x3 of stride 1) or would not pay.
 std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& shape);
 // Sums over the image as it lies, for images of few channels; null where there are more. What it computes may be
 // pooled.

@@ -35,11 +35,11 @@ const rows: Row[] = [
 ]
 
 /**
- * The largest difference that rounding makes, in the norm of a whole tensor beside that of the true one. In a pool of half
- * precision another place of a window may win.
+ * The largest difference that rounding makes, in the norm of a whole tensor beside that of the true one; Winograd's transforms
+ * round several times as much as sums. In a pool of half precision another place of a window may win.
  */
-const bounds = { float32: 3e-6, bfloat16: 2e-2, float16: 2e-3 }
-const POOLED_HALF = 0.1
+const bounds = { float32: 3e-6, bfloat16: 3e-2, float16: 2e-3 }
+const POOLED_HALF = 0.2
 
 /** What surrounds the convolution: between a ReLU and a ReLU with a maximum pool, all that backends fuse comes about. */
 const surroundings = { alone: false, 'between a ReLU and a pool': true }

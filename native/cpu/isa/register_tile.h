@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "cpu/isa/vector.h"
+#include "cpu/isa/gemm_inner.h"
 
 namespace needletail::NT_ISA {
 
@@ -18,26 +18,25 @@ constexpr int kTileVectors = 2;
 #endif
 constexpr int kTileRows = 6;
 
-// A matrix of `Unit`s, what is multiplied at a time along the sum: element (i, k) at data[i * row + k * column].
+// A matrix of units: element (i, k) is at data[i * row + k * column].
 template <class Unit>
 struct Factor {
   const Unit* data;
   int64_t row, column;
 };
 
-NT_ALWAYS Vector addProduct(Vector sum, float a, const float* b) { return sum + a * load(b); }
-
 template <int Rows, int Vectors, class Unit>
 NT_ALWAYS void registerTile(int64_t depth, Factor<Unit> a, const Unit* b, int64_t bRow, float* c, int64_t cRow,
                             bool accumulate) {
-  Vector sum[Rows][Vectors];
+  Register sum[Rows][Vectors];
   NT_UNROLL for (int r = 0; r < Rows; r++) {
     NT_UNROLL for (int v = 0; v < Vectors; v++) sum[r][v] = accumulate ? load(c + r * cRow + v * kLanes) : Vector{};
   }
   for (int64_t k = 0; k < depth; k++) {
     NT_UNROLL for (int r = 0; r < Rows; r++) {
-      const Unit factor = a.data[r * a.row + k * a.column];
-      NT_UNROLL for (int v = 0; v < Vectors; v++) sum[r][v] = addProduct(sum[r][v], factor, b + k * bRow + v * kLanes);
+      const auto factor = broadcast(a.data[r * a.row + k * a.column]);
+      NT_UNROLL for (int v = 0; v < Vectors; v++) sum[r][v] =
+          multiplyAdd(sum[r][v], factor, loadUnits(b + k * bRow + v * kLanes));
     }
   }
   NT_UNROLL for (int r = 0; r < Rows; r++) {

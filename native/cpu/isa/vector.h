@@ -24,6 +24,9 @@ constexpr int kLanes = 4;
 typedef float Vector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t Integers __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
+// For arrays of vectors that are to stay in registers: of a type that may lie anywhere in memory, GCC keeps them there.
+typedef float Register __attribute__((vector_size(kLanes * 4)));
+
 NT_ALWAYS Vector load(const float* p) { return *reinterpret_cast<const Vector*>(p); }
 NT_ALWAYS void store(float* p, Vector v) { *reinterpret_cast<Vector*>(p) = v; }
 NT_ALWAYS Vector splat(float x) { return x - Vector{}; }
