@@ -293,10 +293,10 @@ describe('benchmarks: what is published', () => {
   it('is a table, a report that names what is absent, and two charts', () => {
     const { report, charts, section } = published([train, start, ops])
     for (const part of [
-      '| Training step, batch 96 | 10.0 ms | 5.00 ms | 200 ms<br>0.050x |  | 20.0 ms<br>0.250x |',
+      '| Training step, batch 96 | 10.0 ms | 5.00 ms | 200 ms<br>0.050x |  | 20.0 ms<br>0.25x |',
       '| needletail | 10.0 | 1 | – | 300 | 1 |',
       '- tfjs-wasm: absent (cannot)',
-      '| relu | 1.00 | 4.00 (0.250x) |',
+      '| relu | 1.00 | 4.00 (0.25x) |',
       '- tfjs-wasm: absent (no tanh): tanh',
       'Some CPU, 2 cores (linux-x64), 8 GB, Node.js v20, 2 threads each, 2030-01-01.'
     ]) {

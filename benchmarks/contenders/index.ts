@@ -62,6 +62,9 @@ export const pytorch = (threads: number, variants: readonly PyTorch[]): Command[
     return variant === 'autocast' ? { ...command, precision: 'bfloat16' } : command
   })
 
+/** Where pictures have no part, or a layout is the task's own. */
+export const plainPytorch = (threads: number): Command => torch('PyTorch', ['channels_last', 'cpu', 'eager'], threads)
+
 /**
  * PyTorch on a GPU, channels_last: eager, compiled by Inductor with CUDA graphs (which needs a C compiler), and with the whole step captured
  * in one CUDA graph by hand.

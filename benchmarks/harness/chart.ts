@@ -1,6 +1,6 @@
 // The figures as a chart: a panel each, a bar for each contender. SVG, in colours for a light and for a dark page.
 import type { Line } from './headline.js'
-import { number } from './report.js'
+import { number, times } from './report.js'
 
 const THEMES = {
   light: {
@@ -69,7 +69,7 @@ export function chart(lines: readonly Line[], title: string, footer: string, the
         const x = left + NAMES + width - 16
         parts.push(`<path d="M${x} ${y + BAR}l6 ${-BAR}h4l-6 ${BAR}z" fill="${colours.page}"/>`)
       }
-      const beside = ratio === undefined ? '' : ` (${number(ratio)}x)`
+      const beside = ratio === undefined ? '' : ` (${times(ratio)})`
       text(left + NAMES + width + 6, y + 11, number(value, unit) + beside, colours.dim)
     }
     ends[column] = top + 10 + cells.length * STEP

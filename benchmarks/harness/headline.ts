@@ -1,6 +1,6 @@
 // The figures that matter most, of all scenarios: one table, whose columns are the contenders.
 import type { Row } from './alternate.js'
-import { number, tableLine, type CaseResult, type Result, type Unit } from './report.js'
+import { number, tableLine, times, type CaseResult, type Result, type Unit } from './report.js'
 
 interface Figure {
   scenario: string
@@ -97,7 +97,7 @@ export function headlineTable(lines: readonly Line[]): string {
     lines.some(({ cells }) => cells.some(({ contender }) => contender === name))
   )
   const cell = (cell: Cell | undefined, unit: Unit): string =>
-    cell ? `${number(cell.value, unit)} ${unit}${cell.ratio === undefined ? '' : `<br>${number(cell.ratio)}x`}` : ''
+    cell ? `${number(cell.value, unit)} ${unit}${cell.ratio === undefined ? '' : `<br>${times(cell.ratio)}`}` : ''
   return [
     tableLine(['', ...columns]),
     tableLine(['---', ...columns.map(() => '---:')]),

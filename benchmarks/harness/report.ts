@@ -38,6 +38,8 @@ export function number(value: number, unit: Unit = 'ms'): string {
   const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(scaled)))))
   return scaled.toFixed(digits)
 }
+/** How much one takes beside another, for a glance: two digits. */
+export const times = (ratio: number): string => `${ratio < 100 ? ratio.toPrecision(2) : Math.round(ratio)}x`
 const percent = (p: number): string => (p === 1 ? 'most' : `${Number((100 * p).toFixed(3))} %`)
 const withSpread = ({ median, low, high, count }: Summary, unit?: Unit, sign = ''): string => {
   const text = `${median > 0 ? sign : ''}${number(median, unit)}`
@@ -112,7 +114,7 @@ function matrixTable(cases: readonly CaseResult[]): string {
   const cell = (row: Row | undefined): string => {
     if (!row) return '–'
     const beside = row.comparisons[reference]
-    return number(row.value.median, unit) + (beside ? ` (${number(beside.median)}x)` : '')
+    return number(row.value.median, unit) + (beside ? ` (${times(beside.median)})` : '')
   }
   const reasons = new Map<string, string[]>()
   for (const { title, failed } of cases) {

@@ -1,5 +1,5 @@
 // What a small operation costs: adding two one-element tensors.
-import { needletail, pytorch, tfjs } from '../contenders/index.js'
+import { needletail, plainPytorch, tfjs } from '../contenders/index.js'
 import type { Scenario } from '../harness/scenario.js'
 
 export const add: Scenario = {
@@ -8,7 +8,7 @@ export const add: Scenario = {
   cases: ({ threads, tiny }) => {
     const shared = {
       unit: 'us',
-      contenders: [needletail(threads), ...pytorch(threads, ['channels_last']), ...tfjs(threads)],
+      contenders: [needletail(threads), plainPytorch(threads), ...tfjs(threads)],
       comparison: 'ratio',
       references: ['needletail'],
       rounds: tiny ? 2 : 6

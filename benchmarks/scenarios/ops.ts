@@ -1,5 +1,5 @@
 // Single operations, called eagerly: loops that end when all results are there.
-import { needletail, pytorch, tfjs } from '../contenders/index.js'
+import { needletail, plainPytorch, tfjs } from '../contenders/index.js'
 import type { OpTask } from '../harness/protocol.js'
 import type { Case, Scenario } from '../harness/scenario.js'
 
@@ -35,7 +35,7 @@ export const ops: Scenario = {
       title,
       unit: 'ms',
       task: { kind: 'op', op, shapes },
-      contenders: [needletail(threads), ...pytorch(threads, ['channels_last']), ...tfjs(threads)],
+      contenders: [needletail(threads), plainPytorch(threads), ...tfjs(threads)],
       comparison: 'ratio',
       references: ['needletail'],
       rounds: tiny ? 2 : 4,

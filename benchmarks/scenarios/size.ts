@@ -1,5 +1,5 @@
 // What an installation takes on disk: the package and all that it depends on.
-import { needletail, onnxruntime, pytorch, tfjs } from '../contenders/index.js'
+import { needletail, onnxruntime, plainPytorch, tfjs } from '../contenders/index.js'
 import type { Scenario } from '../harness/scenario.js'
 
 export const size: Scenario = {
@@ -10,7 +10,7 @@ export const size: Scenario = {
       title: 'The package with its dependencies, unpacked',
       unit: 'MB',
       task: { kind: 'size' },
-      contenders: [needletail(threads), ...tfjs(threads), onnxruntime(threads), ...pytorch(threads, ['channels_last'])],
+      contenders: [needletail(threads), ...tfjs(threads), onnxruntime(threads), plainPytorch(threads)],
       comparison: 'ratio',
       references: ['needletail'],
       rounds: 1,
