@@ -38,6 +38,22 @@ describe('oneDNN', () => {
     none(names, /\bref\b/)
   })
 
+  it('runs none in the networks of models', async () => {
+    const names = await implementations(`
+      const networks = [[nt.models.lenet, 28, 1], [nt.models.alexnet, 63, 3], [nt.models.vgg16, 32, 3],
+        [nt.models.resnet18, 64, 3], [nt.models.resnet50, 64, 3]] as const
+      for (const compute of ['float32', 'bfloat16'] as const)
+        for (const [make, side, channels] of networks) {
+          const net = make({ classes: 10 })
+          const x = nt.random.uniform([2, side, side, channels])
+          const loss = () => nt.crossEntropy(net.forward(x), nt.zeros([2], { dtype: 'int32' }))
+          nt.withCompute(compute, () => nt.backward(loss(), net.parameters()))[0]!.dataSync()
+        }
+    `)
+    assert.ok(names.length > 0, 'oneDNN was used at all')
+    none(names, /\bref\b|simple:any/)
+  })
+
   it('runs none in other convolutions', async () => {
     const names = await implementations(`
       // channels in, out, kernel, stride, padding, dilation, groups
