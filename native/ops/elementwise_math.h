@@ -7,6 +7,9 @@
 #include <type_traits>
 
 #include "inline.h"
+#if defined(NT_ISA)
+#include "ops/elementwise_functions.h"
+#endif
 
 namespace needletail {
 #if defined(NT_ISA)
@@ -72,23 +75,35 @@ struct Number {
   }
 #define NT_FUNCTION(name) \
   NT_INLINE friend Number name(Number a) { return std::name(a.v); }
+#if defined(NT_ISA)
+#define NT_VECTOR_FUNCTION(name, function)     \
+  NT_INLINE friend Number name(Number a) {     \
+    if constexpr (std::is_floating_point_v<T>) \
+      return function<T>(a.v);                 \
+    else                                       \
+      return std::name(a.v);                   \
+  }
+#else
+#define NT_VECTOR_FUNCTION(name, function) NT_FUNCTION(name)
+#endif
   // clang-format off
+  NT_VECTOR_FUNCTION(exp, exponential)
+  NT_VECTOR_FUNCTION(log, logarithm)
+  NT_VECTOR_FUNCTION(tanh, hyperbolicTangent)
+  NT_VECTOR_FUNCTION(erf, errorFunction)
   NT_FUNCTION(sqrt)
-  NT_FUNCTION(exp)
   NT_FUNCTION(expm1)
-  NT_FUNCTION(log)
   NT_FUNCTION(log1p)
   NT_FUNCTION(log2)
   NT_FUNCTION(sin)
   NT_FUNCTION(cos)
   NT_FUNCTION(tan)
   NT_FUNCTION(atan)
-  NT_FUNCTION(tanh)
-  NT_FUNCTION(erf)
   NT_FUNCTION(floor)
   NT_FUNCTION(ceil)
   NT_FUNCTION(rint)
   // clang-format on
+#undef NT_VECTOR_FUNCTION
 #undef NT_FUNCTION
   NT_INLINE friend Number pow(Number a, Number b) { return std::pow(a.v, b.v); }
   NT_INLINE friend Number atan2(Number a, Number b) { return std::atan2(a.v, b.v); }

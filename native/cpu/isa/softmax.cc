@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "ops/elementwise_functions.h"
+
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors are passed to inlined functions only
 
 namespace needletail::NT_ISA {
@@ -13,7 +15,6 @@ namespace {
 constexpr int64_t kLanes = kSoftmaxLanes;
 // The compiler splits these into as many registers as the instruction set needs.
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
-typedef uint32_t Integers __attribute__((vector_size(kLanes * 4)));
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 ALWAYS_INLINE Vector splat(float v) { return v - Vector{}; }
@@ -37,28 +38,6 @@ ALWAYS_INLINE void store(float* y, int64_t n, const Vector& v) {
   for (int64_t i = 0; i < n; i++) y[i] = lanes[i];
 }
 ALWAYS_INLINE Vector larger(const Vector& a, const Vector& b) { return a > b ? a : b; }
-
-// exp(x) for x <= 88, to 2^-23; 0 below -87.3. The polynomial is that of Cephes' expf (S. Moshier).
-ALWAYS_INLINE Vector exponential(const Vector& x) {
-  constexpr float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
-  const Vector t = x * 1.44269504088896341f + magic;
-  const Vector n = t - magic;
-  const Vector r = x - n * 0.693359375f - n * -2.12194440e-4f;
-  Vector p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const Vector e = p * (r * r) + r + 1.0f;
-  Integers bits;
-  std::memcpy(&bits, &t, sizeof bits);
-  bits = (bits << 23) + 0x3f800000u;
-  Vector scale;
-  std::memcpy(&scale, &bits, sizeof scale);
-  const Vector y = e * scale;
-  return x < -87.3f ? Vector{} : y;
-}
 
 ALWAYS_INLINE float sum(const Vector& v) {
   float lanes[kLanes], s = 0;
