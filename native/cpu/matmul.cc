@@ -179,7 +179,7 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   run->byBatch = run->batches >= 2 * run->team;
 
   const int64_t units = gemmUnits(run->pairs, k);
-  if (!params.transposeA && params.transposeB && std::min(m, n) <= kGemmFew) {
+  if (!params.transposeA && params.transposeB && std::min(m, n) <= kGemmFew && units >= kGemmLong) {
     run->way = MatmulRun::dots;
     run->swapped = n < m;
   } else {
@@ -187,7 +187,7 @@ std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
     auto moved = [](bool pack, bool gather, int64_t packed, int64_t gathered, int64_t turned) {
       return packed * (pack ? 2 : 1) + (gather ? gathered : 0) + 2 * turned;
     };
-    run->swapped = moved(params.transposeA, !params.transposeB, m * k, k * n, m * n) <
+    run->swapped = moved(!params.transposeA, !params.transposeB, m * k, k * n, m * n) <
                    moved(params.transposeB, params.transposeA, k * n, m * k, 0);
     const int64_t rows = run->swapped ? n : m, columns = run->swapped ? m : n;
     const bool shared = rows > columns || gemmPanels(columns) < run->team;

@@ -71,7 +71,8 @@ NEEDLETAIL_ISA_FUNCTION(gemmMultiply, const GemmPart& part)
 
 // The product of few rows and of many, both of which lie along k; its element (i, j) is the sum of few[i] * many[j].
 // Both are read where they lie, the many once.
-constexpr int64_t kGemmFew = 16;
+constexpr int64_t kGemmFew = 16;  // up to so many is it faster than panels,
+constexpr int64_t kGemmLong = 64;  // and for as many units at least
 struct GemmDots {
   bool bfloat16;
   const void *few, *many;  // [fewRows, k], [.., k]
