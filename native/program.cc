@@ -41,14 +41,13 @@ struct Program::Run {
       queue.runPrepared(stream, *item.prepared, item.buffers.data(), item.part);
     }
   }
-  // What is due stays so where this fails.
+  // Where this fails, all that was due stays so.
   void prepare(Queue& queue, Stream& stream, const std::vector<int>& changed) {
     for (int i : changed) due[i] = true;
     for (size_t i = 0; i < prologue.size(); i++) {
-      if (!due[i]) continue;
-      call(prologue[i], queue, stream);
-      due[i] = false;
+      if (due[i]) call(prologue[i], queue, stream);
     }
+    due.assign(prologue.size(), false);
   }
   // The calls, one by one.
   void call(Queue& queue, Stream& stream, Clock* clock = nullptr) const {
@@ -155,15 +154,17 @@ void Program::remove(size_t index) {
   steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
+size_t Program::Keeping::inputs() const { return step.part == Prepared::Part::pack ? 1 : step.call.in.size(); }
+
 void Program::addKept(Step step) {
-  Keeping keeping;
-  const size_t inputs = step.part == Prepared::Part::pack ? 1 : step.call.in.size();
+  Keeping keeping{std::move(step), {}};
+  const Step& own = keeping.step;
   auto follow = [&](int buffer) {
     if (std::find(keeping.from.begin(), keeping.from.end(), buffer) == keeping.from.end())
       keeping.from.push_back(buffer);
   };
-  for (size_t k = 0; k < inputs; k++) {
-    const int b = step.buffers[k];
+  for (size_t k = 0; k < keeping.inputs(); k++) {
+    const int b = own.buffers[k];
     if (buffers[b].kind == Buffer::external) follow(b);
     for (const Keeping& before : prologue) {
       const auto& made = before.step.buffers;
@@ -171,10 +172,14 @@ void Program::addKept(Step step) {
       for (int from : before.from) follow(from);
     }
   }
-  for (size_t k = inputs; k < step.buffers.size(); k++) buffers[step.buffers[k]].kind = Buffer::kept;
-  step.prepared->references++;
-  keeping.step = std::move(step);
+  for (size_t k = keeping.inputs(); k < own.buffers.size(); k++) buffers[own.buffers[k]].kind = Buffer::kept;
+  own.prepared->references++;
   prologue.push_back(std::move(keeping));
+}
+
+void Program::forget(size_t index) {
+  prologue[index].step.prepared->references--;
+  prologue.erase(prologue.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 void Program::keep(size_t index) {
@@ -212,8 +217,24 @@ void Program::finish() {
     }
   }
   for (const Port& port : results) buffers[port.buffer].last = static_cast<int>(steps.size());
-  for (Buffer& buffer : buffers) {
-    if (buffer.kind == Buffer::kept) buffer.first = -1, buffer.last = static_cast<int>(steps.size());
+  // What is kept stays, but for what the prologue alone reads and makes anew whenever it does. The prologue's steps
+  // come before the inputs, which come at -1.
+  const int begin = -1 - static_cast<int>(prologue.size());
+  for (size_t i = 0; i < prologue.size(); i++) {
+    const Keeping& maker = prologue[i];
+    for (size_t k = maker.inputs(); k < maker.step.buffers.size(); k++) {
+      Buffer& buffer = buffers[maker.step.buffers[k]];
+      bool stays = buffer.last >= 0;
+      buffer.first = buffer.last = begin + static_cast<int>(i);
+      for (size_t j = i + 1; j < prologue.size(); j++) {
+        const Keeping& reader = prologue[j];
+        const int* end = reader.step.buffers.begin() + reader.inputs();
+        if (std::find(reader.step.buffers.begin(), end, maker.step.buffers[k]) == end) continue;
+        buffer.last = begin + static_cast<int>(j);
+        stays = stays || reader.from.size() > maker.from.size();
+      }
+      if (stays) buffer.first = begin, buffer.last = static_cast<int>(steps.size());
+    }
   }
   // Where a capture keeps addresses, scratch memory is a value like any other.
   std::vector<int> scratch(steps.size(), -1);

@@ -53,6 +53,7 @@ class Program {
     Step step;
     SmallVector<int, 4> from;  // external buffers
     uint64_t seen = ~uint64_t{0};  // the sum of their versions, which only go up
+    size_t inputs() const;  // how many of the step's buffers it reads
   };
   std::vector<Keeping> prologue;
   std::vector<Buffer> buffers;
@@ -61,6 +62,7 @@ class Program {
   void remove(size_t step);
   // Moves a step whose inputs are external or kept into the prologue; what it makes is kept.
   void keep(size_t step);
+  void forget(size_t step);  // of the prologue
   // The step reads the packed form of the input that its call packs, which is kept.
   void keepPacked(size_t step);
   void redirect(int buffer, int other);  // steps use the other in its place

@@ -20,6 +20,16 @@ int dropDead(Program& program) {
     }
     for (size_t k = 0; k < inputs; k++) needed[step.buffers[k]] = true;
   }
+  for (size_t i = program.prologue.size(); i-- > 0;) {
+    const Program::Keeping& keeping = program.prologue[i];
+    bool used = false;
+    for (size_t k = keeping.inputs(); k < keeping.step.buffers.size(); k++)
+      used = used || needed[keeping.step.buffers[k]];
+    for (size_t k = 0; used && k < keeping.inputs(); k++) needed[keeping.step.buffers[k]] = true;
+    if (used) continue;
+    program.forget(i);
+    count++;
+  }
   return count;
 }
 

@@ -127,6 +127,17 @@ onEachDevice('what is kept of weights', (device) => {
     assert.match(String(f.programs[0]), /^kept: .*exp.*\nkept: .*permute.*\n[^\n]*matmul.*\n1 steps/)
   })
 
+  it('takes no memory of its own where it is only on the way to something kept', () => {
+    const w = nt.random.uniform([256, 256], { seed: 1 })
+    const f = nt.compile((x: nt.Tensor) => x.mul(w.exp().tanh().sqrt()).add(1).mean())
+    for (let i = 0; i < 3; i++) f(nt.ones([256, 256]))
+    const text = String(f.programs[0])
+    const [, planned] = /(\d+) bytes planned/.exec(text)!
+    // The argument, what is kept, and what is made of both; beside these only scalars.
+    assert(Number(planned) < 3.5 * w.size * 4, text)
+    assert.match(text, /3 kept/)
+  })
+
   it('is right after a call that failed', () => {
     const [table, w] = [nt.ones([4, 3]), nt.ones([3])]
     const f = nt.compile((at: nt.Tensor<'int32'>) => nt.gather(table, at).mul(w.exp()))
