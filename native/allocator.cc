@@ -1,6 +1,7 @@
 #include "allocator.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace needletail {
 
@@ -53,7 +54,7 @@ void* Allocator::allocate(size_t bytes) {
   if (bytes > (size_t{1} << 46)) return nullptr;
   const int sizeClass = classOf(bytes);
   const size_t size = bytesOf(sizeClass);
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(latch_);
   backend_.enter();
   void* block = nullptr;
   auto& list = free_[sizeClass];
@@ -74,13 +75,13 @@ void* Allocator::allocate(size_t bytes) {
 
 void Allocator::release(void* memory, size_t bytes) {
   const int sizeClass = classOf(bytes);
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(latch_);
   used_ -= bytesOf(sizeClass);
   free_[sizeClass].push_back(memory);
 }
 
 void Allocator::trim() {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(latch_);
   backend_.enter();
   for (int c = 0; c < kClasses; c++) {
     const size_t size = bytesOf(c);

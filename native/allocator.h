@@ -2,10 +2,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 #include "backend.h"
+#include "latch.h"
 
 namespace needletail {
 
@@ -31,7 +31,7 @@ class Allocator {
   void* fromSlab(int sizeClass);
 
   Backend& backend_;
-  std::mutex mutex_;
+  Latch latch_;
   std::vector<std::vector<void*>> free_;  // per size class
   std::vector<std::pair<void*, size_t>> slabs_;
   char* slab_ = nullptr;

@@ -19,19 +19,23 @@ Device::Device(Backend& backend)
                                : std::make_unique<ThreadQueue>(backend)),
       queue(*ownQueue_) {}
 
+Prepared* Device::cached(const Call& call) {
+  std::lock_guard lock(latch_);
+  const auto found = cache_.find(call);
+  return found != cache_.end() ? found->second.get() : nullptr;
+}
+
 Prepared* Device::find(const Call& call) {
-  std::lock_guard lock(mutex_);
-  auto found = cache_.find(call);
-  if (found != cache_.end()) return found->second.get();
-  if (cache_.size() >= kCacheLimit) {
-    queue.wait();  // commands in the queue point at prepared calls
-    std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
-  }
+  if (Prepared* found = cached(call)) return found;
+  std::lock_guard making(making_);
+  if (Prepared* found = cached(call)) return found;  // another thread has made it meanwhile
+  if (cache_.size() >= kCacheLimit) forget();
   backend.enter();
   auto make = backend.prepare[static_cast<int>(call.kernel)];
   std::unique_ptr<Prepared> prepared = make ? make(call) : nullptr;
   if (!prepared) return nullptr;
   preparedCount_++;
+  std::lock_guard lock(latch_);
   return (cache_[call] = std::move(prepared)).get();
 }
 
@@ -42,8 +46,12 @@ Prepared& Device::prepare(const Call& call, const char* op) {
 }
 
 void Device::forgetPrepared() {
-  queue.wait();
-  std::lock_guard lock(mutex_);
+  std::lock_guard making(making_);
+  forget();
+}
+void Device::forget() {
+  queue.wait();  // commands in the queue point at prepared calls
+  std::lock_guard lock(latch_);
   std::erase_if(cache_, [](const auto& entry) { return entry.second->references == 0; });
 }
 

@@ -2,12 +2,14 @@
 // threads.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "allocator.h"
 #include "backend.h"
+#include "latch.h"
 #include "queue.h"
 
 namespace needletail {
@@ -36,7 +38,10 @@ class Device {
   void* allocateToStay(size_t bytes);
 
  private:
-  std::mutex mutex_;
+  Prepared* cached(const Call& call);
+  void forget();
+  std::mutex making_;  // held while a call is prepared
+  Latch latch_;  // held while the cache is looked at or changed
   std::unordered_map<Call, std::unique_ptr<Prepared>, Call::Hash> cache_;
   uint64_t preparedCount_ = 0;
 };

@@ -108,7 +108,7 @@ class Handles {
       bytes_ = 0;
       pollAll();
     } else {
-      poll(4);
+      poll(2);  // more than the one that is opened: none are left over
     }
     int block;
     if (freeBlocks_.empty()) {

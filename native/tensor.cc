@@ -7,18 +7,22 @@
 
 namespace needletail {
 
-static std::atomic<uint64_t> nextStorage{1};
+// Each thread counts in a range of its own.
+static NEEDLETAIL_THREAD uint64_t nextStorage = 0;
+uint64_t Storage::nextId() {
+  static std::atomic<uint64_t> threads{0};
+  if (nextStorage == 0) [[unlikely]]
+    nextStorage = ++threads << 40;
+  return nextStorage;
+}
 
 Storage::Storage(Device& device, size_t bytes)
-    : device(device),
-      data(device.allocate(bytes)),
-      bytes(bytes),
-      id(nextStorage.fetch_add(1, std::memory_order_relaxed)) {
+    : device(device), data(device.allocate(bytes)), bytes(bytes), id(nextId()) {
+  nextStorage++;
   // No kernel ever writes to it, so a failure that spoilt the memory before would stay.
   if (bytes == 0)
     device.queue.push([queue = &device.queue, memory = data](Stream&) { queue->heal(memory); }, 20, false);
 }
-uint64_t Storage::nextId() { return nextStorage.load(std::memory_order_relaxed); }
 Storage::~Storage() { device.allocator.release(data, bytes); }
 
 TensorBody::TensorBody() = default;

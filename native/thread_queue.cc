@@ -24,17 +24,19 @@ NEEDLETAIL_THREAD bool hasTeam = false;  // this thread, not the queue's, may ha
 ThreadQueue::ThreadQueue(Backend& backend) : backend_(backend), ring_(kCapacity) {}
 
 // Waits for room where the ring is full, or where more work is pending than anybody should wait for.
-ThreadQueue::Command& ThreadQueue::reserve(std::unique_lock<std::mutex>&) {
-  const uint64_t n = pushed_.load(std::memory_order_relaxed);
-  while (pushedCost_ - doneCost_.load(std::memory_order_relaxed) > kCostBound && pending() > 1 && !stopping_.load()) {
+ThreadQueue::Command& ThreadQueue::reserve(std::unique_lock<Latch>& lock) {
+  for (;;) {
+    const uint64_t n = pushed_.load(std::memory_order_relaxed), done = done_.load(std::memory_order_acquire);
+    const double cost = pushedCost_ - doneCost_.load(std::memory_order_relaxed);
+    uint64_t target = 0;
+    if (n - done >= kCapacity) target = n - kCapacity / 2;
+    if (cost > kCostBound && n - done > 1) target = std::max(target, done + 1);
+    if (target == 0 || stopping_.load(std::memory_order_relaxed)) return ring_[n % kCapacity];
+    lock.unlock();
     wake();
-    waitFor(done_.load() + 1);
+    waitFor(target);
+    lock.lock();
   }
-  if (n - done_.load(std::memory_order_acquire) >= kCapacity) {
-    wake();
-    waitFor(n - kCapacity / 2);
-  }
-  return ring_[n % kCapacity];
 }
 
 void ThreadQueue::publish(Command& command, double cost) {
@@ -48,7 +50,7 @@ void ThreadQueue::publish(Command& command, double cost) {
   }
   backlogCost_.store(backlogCost_.load(std::memory_order_relaxed) + cost, std::memory_order_relaxed);
   if (threadBound) backlogBound_ = true;
-  pushed_.store(n + 1);
+  pushed_.store(n + 1, std::memory_order_release);
   if (threadBound || backlogCost_.load(std::memory_order_relaxed) > kInlineCost) {
     if (++unwaited_ > 1) habit_ = 0;
     if (habit_ < kHabit) {
@@ -185,6 +187,7 @@ bool ThreadQueue::drainInline(uint64_t target, bool all) {
 }
 
 void ThreadQueue::wake() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // what was pushed before is seen, or the thread seen asleep
   if (started_ && !sleeping_.load()) return;
   std::lock_guard lock(sleep_);
   if (!started_) {
@@ -209,6 +212,7 @@ void ThreadQueue::work() {
     if (ready()) continue;
     std::unique_lock lock(sleep_);
     sleeping_ = true;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     auto awake = [this] { return wakeRequested_; };
     if (!ready() && !wakeUp_.wait_for(lock, kRest, awake)) {
       backend_.rest();

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <vector>
 
+#include "latch.h"
 #include "queue.h"
 
 namespace needletail {
@@ -50,7 +51,7 @@ class ThreadQueue final : public Queue {
   static constexpr uint64_t kBatch = 64;  // small commands that pile up before anyone runs them
   static constexpr double kCostBound = 1e9;  // estimated nanoseconds of pending work past which a call waits
   static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
-  Command& reserve(std::unique_lock<std::mutex>& lock);
+  Command& reserve(std::unique_lock<Latch>& lock);
   void publish(Command& command, double cost);
   bool isLarge() const { return backlogBound_.load() || backlogCost_.load() > kInlineCost; }
   bool drainInline(uint64_t target, bool all);
@@ -65,7 +66,7 @@ class ThreadQueue final : public Queue {
   Stream stream_;
   size_t workspaceBytes_ = 0;
   std::vector<Command> ring_;
-  std::mutex push_;  // one pusher at a time
+  Latch push_;  // one pusher at a time
   std::mutex running_;  // held by whoever executes
   std::atomic<uint64_t> pushed_{0}, done_{0};
   double pushedCost_ = 0;  // under push_
