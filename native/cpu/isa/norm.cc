@@ -32,13 +32,20 @@ template <class F>
 NT_ALWAYS void withType(const ChannelRows& size, F f) {
   size.half ? f(BFloat16()) : f(float());
 }
+// What is read later is asked for now: the processor's own prefetching stops at each page.
+constexpr int64_t kRowsAhead = 16, kAhead = 2048;  // rows, and elements of rows that are read one after another
+template <class T>
+NT_ALWAYS void ahead(const T* p, int64_t elements) {
+  __builtin_prefetch(p + elements);
+}
 constexpr int kSums = 4;  // vectors of sums in registers: whole lines are read one after another
 
 }  // namespace
 
 void channelMoments(const ChannelRows& size, const void* values, const float* shift, double* total, double* squares) {
   withType(size, [&](auto type) {
-    const auto* x = static_cast<const decltype(type)*>(values);
+    using T = decltype(type);
+    const T* x = static_cast<const T*>(values);
     for (int64_t first = 0; first < size.rows; first += kBlock) {
       const int64_t last = std::min(size.rows, first + kBlock);
       eachVector<kSums>(size.channels, [&](int64_t c, auto vectors, auto lanes) {
@@ -46,7 +53,9 @@ void channelMoments(const ChannelRows& size, const void* values, const float* sh
         for (int k = 0; k < vectors; k++) m[k] = take(shift + c + k * kLanes, lanes), s[k] = q[k] = Vector{};
         for (int64_t r = first; r < last; r++) {
           for (int k = 0; k < vectors; k++) {
-            const Vector v = take(x + r * size.channels + c + k * kLanes, lanes) - m[k];
+            const T* at = x + r * size.channels + c + k * kLanes;
+            ahead(at, kRowsAhead * size.channels);
+            const Vector v = take(at, lanes) - m[k];
             s[k] += v;
             q[k] += v * v;
           }
@@ -69,6 +78,8 @@ void channelNormalise(const ChannelRows& size, const void* values, const float* 
       const T* more = residual ? static_cast<const T*>(residual) + r * size.channels : nullptr;
       T* y = static_cast<T*>(result) + r * size.channels;
       eachVector<1>(size.channels, [&](int64_t c, auto, auto lanes) {
+        ahead(x + c, kAhead);
+        if (more) ahead(more + c, kAhead);
         Vector v = (take(x + c, lanes) - take(mean + c, lanes)) * take(factor + c, lanes) + take(offset + c, lanes);
         if (more) v = rounded(type, v) + take(more + c, lanes);
         if (relu) v = v < Vector{} ? Vector{} : v;  // a NaN comes through
@@ -92,6 +103,9 @@ void channelProducts(const ChannelRows& size, const void* gradient, const void* 
         for (int64_t r = first; r < last; r++) {
           for (int k = 0; k < vectors; k++) {
             const int64_t at = r * size.channels + c + k * kLanes;
+            ahead(g + at, kRowsAhead * size.channels);
+            ahead(x + at, kRowsAhead * size.channels);
+            if (y) ahead(y + at, kRowsAhead * size.channels);
             Vector v = take(g + at, lanes);
             if (y) v = where(take(y + at, lanes) > Vector{}, v);
             if (kept) put(kept + at, v, lanes);
@@ -118,6 +132,9 @@ void channelGradient(const ChannelRows& size, const void* gradient, const void* 
       const T* y = made ? static_cast<const T*>(made) + r * size.channels : nullptr;
       T* dx = static_cast<T*>(result) + r * size.channels;
       eachVector<1>(size.channels, [&](int64_t c, auto, auto lanes) {
+        ahead(g + c, kAhead);
+        ahead(x + c, kAhead);
+        if (y) ahead(y + c, kAhead);
         Vector v = take(g + c, lanes);
         if (y) v = where(take(y + c, lanes) > Vector{}, v);
         const Vector h = take(x + c, lanes) - take(mean + c, lanes);
