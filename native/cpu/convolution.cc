@@ -122,7 +122,8 @@ std::unique_ptr<Prepared> prepareInOneWay(const Call& call, const ConvolutionSha
   if (shape.dtype == DType::float32) return nullptr;
   ConvolutionShape wide = shape;
   wide.dtype = DType::float32;
-  auto prepared = prepareAsItIs(wide);
+  // Winograd's is left out of what is fused: oneDNN may be who computes the parts, in the half type.
+  auto prepared = isPlain(shape) ? prepareAsItIs(wide) : convolutionByDirect(wide);
   return prepared ? std::make_unique<ConvertedConvolution>(call, shape.dtype, std::move(prepared)) : nullptr;
 }
 

@@ -15,8 +15,10 @@ namespace {
 
 // Fewer are convolutionByDirect's, so that what is fused into a call doesn't change how it is computed.
 constexpr int64_t kLeastChannels = 9;
-// Units of one thread's tiles of inputs and gradients: they stay in the second cache.
+// Units of one thread's tiles of inputs and gradients: where channels are few they stay in the second cache.
 constexpr int64_t kChunkUnits = 216 << 10;
+// Transformed weights are four times as many: those that don't stay in the second cache are read for so many tiles.
+constexpr int64_t kCachedWeights = 256 << 10, kLeastTiles = 24;
 constexpr int64_t kMostSums = int64_t{16} << 20;  // units of one thread's sums of weight gradients
 
 // What both directions share: transformed weights, and a team of threads that each have scratch memory of their own.
@@ -173,8 +175,10 @@ std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   }
   // Small images would be padding for the most part.
   if (shape.tilesH() * shape.tilesW() * 16 > 2 * s.oh * s.ow) return nullptr;
+  const WinogradWeights weights{s.o, s.c, half, false};
+  if (weights.units() > kCachedWeights && shape.tiles() < kLeastTiles) return nullptr;
   const int64_t chunk = kChunkUnits / (kFrequencies * (winogradChannels(s.c) + winogradChannels(s.o)));
-  shape.chunk = std::clamp<int64_t>(chunk / 24, 1, 4) * 24;
+  shape.chunk = std::clamp<int64_t>(chunk / 24, 2, 4) * 24;
   if (s.kernel == Kernel::convolution) return std::make_unique<WinogradConvolution>(s, shape);
   const bool data = s.kernel != Kernel::convolutionWeights, sums = s.kernel != Kernel::convolutionData;
   if (sums && kFrequencies * s.o * s.c > kMostSums) return nullptr;

@@ -54,7 +54,9 @@ bool fuse(Program& program, int at) {
   const Step& maker = program.steps[made];
   const size_t inputs = maker.call.in.size();
   if (maker.buffers[inputs] != gradient || maker.call.out[0].elements() != step.call.in[0].elements()) return false;
-  if (!uses.canWait(made, at)) return false;
+  // What comes about runs in the place of the later step, unless what else the earlier one makes is read in between.
+  const bool later = uses.canWait(made, at);
+  if (!later && !(uses.isValue(result) && !uses.isWrittenBetween(y, made, at))) return false;
   Call call = maker.call;
   if (!withActivation(call)) return false;
   if (call.kernel == Kernel::poolGradient) {
@@ -69,8 +71,8 @@ bool fuse(Program& program, int at) {
   buffers.push_back(y);
   buffers.push_back(result);
   for (size_t k = inputs + 1; k < maker.buffers.size(); k++) buffers.push_back(maker.buffers[k]);
-  if (!program.replace(at, std::move(call), maker.op, std::move(buffers))) return false;
-  program.remove(made);
+  if (!program.replace(later ? at : made, std::move(call), maker.op, std::move(buffers))) return false;
+  program.remove(later ? made : at);
   return true;
 }
 

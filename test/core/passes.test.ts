@@ -33,6 +33,16 @@ const swap = (): F => {
 const inHalf = (f: F): F => {
   return (x) => nt.withCompute('bfloat16', () => f(x))
 }
+/** The gradients of a convolution between a ReLU and a maximum pool, large enough for an algorithm of its own. */
+const between = (x: nt.Tensor): nt.Tensor[] => {
+  const leaves = [
+    [16, 3, 3, 4],
+    [64, 3, 3, 16]
+  ].map((shape, i) => nt.requireGradient(nt.random.uniform(shape, { low: -1, high: 1, seed: i + 5 })))
+  const inner = nt.conv2d(x, leaves[0]!, { padding: 'same', activation: 'relu' })
+  const y = nt.maxPool2d(nt.conv2d(inner, leaves[1]!, { padding: 'same', activation: 'relu' }), 2)
+  return nt.backward(y.square().sum(), leaves)
+}
 const trained = (options: nt.optim.SGDOptions): F => {
   const [w, p] = [nt.requireGradient(weights()), nt.requireGradient(nt.ones([8]))]
   const optimizer = new nt.optim.SGD({ learningRate: 0.1, momentum: 0.9, ...options })
@@ -105,7 +115,19 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 activation gradients fused'] }
   },
   {
-    name: "and into a matrix product's",
+    name: "a convolution's gradients are one call, which has the ReLU's before it and the pool's after it",
+    make: () => between,
+    changes: {
+      cpu: ['1 pairs of convolution gradients joined', '2 activation gradients fused', '2 pools fused']
+    }
+  },
+  {
+    name: 'also where gradients of weights are cast in between',
+    make: () => inHalf(between),
+    changes: {} // how many depends on what the processor computes in bfloat16
+  },
+  {
+    name: "a ReLU's gradient goes into a matrix product's",
     make: () => gradient((x) => nt.matmul(x.flatten(1).relu(), nt.random.uniform([144, 3], { seed: 4 }))),
     changes: { '': ['1 activation gradients fused'] }
   },
