@@ -23,6 +23,9 @@ constexpr int64_t kBlockBytes = 32 << 10, kOverlappingBytes = 384 << 10;
 size_t aligned(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
 int64_t roundedUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
+// Whether more follows the sums than a bias and a ReLU.
+bool hasMore(const Epilogue& epilogue) { return epilogue.residual || epilogue.activation == Activation::gelu; }
+
 struct DirectConvolution final : Prepared {
   ConvolutionShape s;
   PoolShape pool;
@@ -140,7 +143,10 @@ struct DirectConvolution final : Prepared {
     pack(static_cast<const char*>(buffers[1]), weights);
     std::fill_n(bias, row.columns, 0.0f);
     if (epilogue.bias) std::copy_n(floats(s.dtype, buffers[2], 0, s.o, bias), s.o, bias);
-    const bool relu = epilogue.activation == Activation::relu;
+    // What comes after a residual is not done to the sums as they are made.
+    Finish rest(epilogue, buffers);
+    rest.bias = nullptr;
+    const bool later = hasMore(epilogue), relu = !later && epilogue.activation == Activation::relu;
     const auto compute = directForwardForIsa();
     const auto maximum = directPoolForIsa();
 
@@ -168,6 +174,10 @@ struct DirectConvolution final : Prepared {
           std::memcpy(y + ((n * s.oh + line) * s.ow + q) * s.o * element, made + q * row.columns * element,
                       static_cast<size_t>(s.o * element));
         }
+      }
+      for (int64_t q = 0; later && q < count * s.ow; q++) {
+        const int64_t at = ((n * s.oh + line) * s.ow + q) * s.o;
+        rest.row(reinterpret_cast<float*>(y) + at, s.o, at, 0);
       }
     });
   }
@@ -275,8 +285,8 @@ std::unique_ptr<Prepared> convolutionByDirect(const ConvolutionShape& s) {
   const Epilogue& epilogue = p.epilogue;
   const bool gradient = s.kernel == Kernel::convolutionWeights;
   if (s.kernel != Kernel::convolution && !gradient) return nullptr;
-  if (epilogue.residual || !(epilogue.activation == Activation::none || epilogue.activation == Activation::relu))
-    return nullptr;
+  if (epilogue.activation == Activation::reluGradient) return nullptr;
+  if (hasMore(epilogue) && (s.dtype != DType::float32 || p.pooled)) return nullptr;
   if (s.c > kMostChannels || p.groups > 1 || p.dilation[0] > 1 || p.dilation[1] > 1) return nullptr;
   if (s.dtype != DType::float32 && !(s.dtype == DType::bfloat16 && hasBFloat16())) return nullptr;
   if (s.products() == 0 || s.o * s.kh * s.kw * s.c > kMostWeights) return nullptr;
