@@ -44,8 +44,8 @@ NT_ALWAYS Pairs loadPairs(const uint32_t* p) { return *reinterpret_cast<const Pa
 NT_ALWAYS void store(uint32_t* p, Pairs v) { *reinterpret_cast<Pairs*>(p) = v; }
 NT_ALWAYS Pairs splat(uint32_t x) { return x - Pairs{}; }
 NT_ALWAYS Pairs loadHalves(const uint16_t* p) {
-#ifdef __AVX512BF16__  // the compiler would widen it in two parts
-  return reinterpret_cast<Pairs>(_mm512_cvtepu16_epi32(*reinterpret_cast<const __m256i_u*>(p)));
+#ifdef __AVX512BF16__  // the compiler would widen it in two parts; unmasked, it warns of its own header
+  return reinterpret_cast<Pairs>(_mm512_maskz_cvtepu16_epi32(0xffff, *reinterpret_cast<const __m256i_u*>(p)));
 #else
   return __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Pairs);
 #endif
