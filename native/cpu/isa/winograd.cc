@@ -56,26 +56,41 @@ struct TilePlace {
       : image(index / (s.tilesH() * s.tilesW())), row(index / s.tilesW() % s.tilesH()), column(index % s.tilesW()) {}
 };
 
+// Asks for what the strip of tiles that follows will read or write: the processor's own prefetching doesn't see tiles
+// coming. Past the end of a tensor nothing happens.
+template <int Size, class T>
+NT_ALWAYS void prefetchTile(const T* corner, int64_t row, int64_t step) {
+  NT_UNROLL for (int i = 0; i < Size; i++) {
+    NT_UNROLL for (int j = 0; j < Size; j++) __builtin_prefetch(corner + i * row + j * step, 0, 2);
+  }
+}
+
 // Size x Size pixels of an image [h, w, c] from (top, left) on; those outside are 0.
 template <class T, int Size>
 struct Patch {
   const T* rows[Size];  // at column `first`
   int first, last;  // columns inside of the image
   int64_t channels, narrowed = 0;
+  const T* next;  // what the next strip's patch has beyond this one
+  int64_t nextRow, nextStep;
   T block[Size * Size * kLanes];
 
   // zeros: that many channels of Size pixels
   Patch(const T* image, int64_t h, int64_t w, int64_t c, int64_t top, int64_t left, const T* zeros)
       : first(static_cast<int>(std::clamp<int64_t>(-left, 0, Size))),
         last(static_cast<int>(std::clamp<int64_t>(w - left, first, Size))),
-        channels(c) {
+        channels(c),
+        next(image + ((top + Size) * w + left + (Size - 4) / 2) * c),
+        nextRow(w * c),
+        nextStep(c) {
     for (int i = 0; i < Size; i++) {
       const int64_t r = top + i;
       rows[i] = r >= 0 && r < h ? image + (r * w + left + first) * c : zeros;
     }
   }
   // Has to be called before `at` for the channels from c on.
-  NT_ALWAYS void narrow(int64_t c) {
+  NT_ALWAYS void begin(int64_t c) {
+    prefetchTile<4>(next + c, nextRow, nextStep);
     if (channels - c < kLanes) narrowTo(c);
   }
   NT_ALWAYS Vector at(int i, int j, int64_t c) const {
@@ -105,7 +120,7 @@ struct InputTile {
               zeros) {}
   template <class To>
   NT_ALWAYS void transform(int64_t c, To to) {
-    patch.narrow(c);
+    patch.begin(c);
     bothAxes<6, 6, inputs>([&](int i, int j) { return patch.at(i, j, c); },
                            [&](int i, int j, Vector v) { to(i * 6 + j, v); });
   }
@@ -131,7 +146,7 @@ struct GradientTile {
         bias(bias) {}
   template <class To>
   NT_ALWAYS void transform(int64_t c, To to) {
-    patch.narrow(c);
+    patch.begin(c);
     transformGradients([&](int i, int j) { return patch.at(i, j, c); }, to, bias + c);
   }
 };
@@ -163,7 +178,13 @@ struct PooledGradientTile {
   NT_ALWAYS void transform(int64_t c, To to) {
     Register gradient[2][2];
     Integers place[2][2];
-    const int64_t count = job.shape.o - c;
+    const int64_t count = job.shape.o - c, row = job.shape.pooledW * job.shape.o;
+    if (windows.at[0][0] >= 0) {
+      const int64_t next = windows.at[0][0] + 2 * row + c;
+      prefetchTile<2>(static_cast<const T*>(job.gradient) + next, row, job.shape.o);
+      prefetchTile<2>(job.positions + next, row, job.shape.o);
+      if (job.pooled) prefetchTile<2>(static_cast<const T*>(job.pooled) + next, row, job.shape.o);
+    }
     NT_UNROLL for (int k = 0; k < 4; k++) {
       const int i = k / 2, j = k % 2;
       const int64_t at = windows.at[i][j] + c;
@@ -284,6 +305,7 @@ struct Results {
     const T *bias = static_cast<const T*>(job.bias), *residual = static_cast<const T*>(job.residual);
     for (int64_t c = 0; c < s.o; c += kLanes) {
       const int64_t count = s.o - c;
+      if (!s.pooled()) prefetchTile<4>(static_cast<const T*>(job.y) + corner + 4 * s.ow * s.o + c, s.ow * s.o, s.o);
       const Vector shift = bias ? loadSome(bias + c, count) : Vector{};
       Register y[4][4];
       bothAxes<6, 4, outputs>([&](int i, int j) { return load(from + (i * 6 + j) * step + c); },
@@ -346,6 +368,9 @@ struct GradientSum {
     const int64_t corner = ((tile.image * s.h + top) * s.w + left) * s.c;
     for (int64_t c = 0; c < s.c; c += kLanes) {
       Register d[6][6];
+      const int64_t next = corner + (4 * s.w + 1) * s.c + c;
+      prefetchTile<4>(static_cast<const T*>(job.dx) + next, s.w * s.c, s.c);
+      if (job.values) prefetchTile<4>(static_cast<const T*>(job.values) + next, s.w * s.c, s.c);
       bothAxes<6, 6, inputGradients>([&](int i, int j) { return load(from + (i * 6 + j) * step + c); },
                                      [&](int i, int j, Vector v) { d[i][j] = v; });
       float* beside = job.scratch + layout.beside + c;
