@@ -37,7 +37,7 @@ describe('layers', () => {
   const order = [
     ['native', 'op-names.generated', 'errors'],
     ['tensor'],
-    ['functional', 'autograd', 'compile', 'compute', 'device'],
+    ['functional', 'autograd', 'compile', 'profile', 'compute', 'device'],
     ['optim', 'losses', 'metrics', 'io', 'nn', 'data', 'environment'],
     ['models', 'train', 'report'],
     ['cli', 'index']
