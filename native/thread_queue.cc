@@ -53,13 +53,16 @@ void ThreadQueue::publish(Command& command, double cost) {
   pushed_.store(n + 1, std::memory_order_release);
   if (threadBound || backlogCost_.load(std::memory_order_relaxed) > kInlineCost) {
     if (++unwaited_ > 1) habit_ = 0;
-    if (habit_ < kHabit) {
-      if (std::exchange(hasTeam, false)) backend_.rest();  // the queue's thread takes over
-      wake();
-    }
+    if (habit_ < kHabit) handOn();
   } else if (n + 1 - done_.load(std::memory_order_relaxed) >= kBatch) {
     if (!drainInline(n + 1, false)) wake();
   }
+}
+
+// Leaves what is pending to the queue's thread.
+void ThreadQueue::handOn() {
+  if (std::exchange(hasTeam, false)) backend_.rest();
+  wake();
 }
 
 void ThreadQueue::push(Prepared& prepared, const char* op, void* const* buffers, int inputs, int outputs,
@@ -127,6 +130,8 @@ void ThreadQueue::write(void* to, const void* from, size_t bytes) {
 void ThreadQueue::read(const void* from, size_t bytes, Reader reader) {
   push([this, from, reader = std::move(reader)](Stream&) { reader(from, from ? failureOf(from) : takeFailure()); },
        100 + static_cast<double>(bytes) * 0.1, true);
+  habit_ = 0;  // nobody waits here for it
+  handOn();
 }
 
 void ThreadQueue::readSync(void* to, const void* from, size_t bytes) {

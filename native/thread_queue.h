@@ -53,6 +53,7 @@ class ThreadQueue final : public Queue {
   static constexpr double kInlineCost = 20000;  // nanoseconds of work that a caller may run itself
   Command& reserve(std::unique_lock<Latch>& lock);
   void publish(Command& command, double cost);
+  void handOn();
   bool isLarge() const { return backlogBound_.load() || backlogCost_.load() > kInlineCost; }
   bool drainInline(uint64_t target, bool all);
   void runNext(uint64_t n);

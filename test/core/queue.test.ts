@@ -49,6 +49,12 @@ describe('the queue', () => {
       const [one, two] = [product(), product()]
       while (native.pending() > 0) await new Promise((done) => setImmediate(done))
       assert.deepEqual([one.dataSync()[1], two.dataSync()[2]], [300, 300])
+      let last = product()
+      for (let i = 0; i < 4; i++) {
+        last = product()
+        assert.equal(last.dataSync()[0], 300)
+      }
+      assert.equal((await last.data())[3], 300)
       for (let i = 0; i < 4; i++) assert.equal(product().dataSync()[0], 300)
       assert.equal((await product().data())[3], 300)
     }
