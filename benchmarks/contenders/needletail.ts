@@ -263,7 +263,7 @@ async function prepare(task: Task): Promise<Prepared> {
     }
     case 'op': {
       const step = operation(task)
-      return { version, run: loopsOf(() => void step(), nt.synchronizeSync) }
+      return { version, note: 'in tidy()', run: loopsOf(() => nt.tidy(() => void step()), nt.synchronizeSync) }
     }
     case 'size':
       return { version, note: 'with the addon for this machine', elsewhere: true, run: () => [installed()] }
