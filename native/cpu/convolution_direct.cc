@@ -59,7 +59,8 @@ struct DirectConvolution final : Prepared {
     while (block > 1 && (bytesOf(block) > most || s.n * lines < team * block)) block--;
     image = aligned(imageRows(block) * row.pitch * element);
     if (forward) {
-      shared = aligned(s.kh * row.units() * columns * 4) + aligned(columns * 4);
+      packing = {1, aligned(s.kh * row.units() * columns * 4)};
+      shared = packing.bytes + aligned(columns * 4);
       if (!direct()) results = aligned(resultRows(block) * s.ow * columns * element);
     } else {
       imagePairs = half ? aligned(imageRows(block) * row.pitch * 4) : 0;
@@ -120,27 +121,27 @@ struct DirectConvolution final : Prepared {
   }
 
   // Weights [o, kh, kw * c] to units [kh, units, columns].
-  void pack(const char* weights, uint32_t* to) const {
+  void pack(Stream&, const void* weights, void* packed) override {
+    const char* from = static_cast<const char*>(weights);
+    uint32_t* to = static_cast<uint32_t*>(packed);
     for (int64_t k = 0; k < row.columns; k++) {
       for (int64_t r = 0; r < s.kh; r++) {
         for (int64_t u = 0; u < row.units(); u++) {
           uint32_t unit = 0;
           const int64_t t = row.half ? 2 * u : u, count = std::min<int64_t>(row.half ? 2 : 1, row.run - t);
-          if (k < s.o) std::memcpy(&unit, weights + ((k * s.kh + r) * row.run + t) * element, count * element);
+          if (k < s.o) std::memcpy(&unit, from + ((k * s.kh + r) * row.run + t) * element, count * element);
           to[(r * row.units() + u) * row.columns + k] = unit;
         }
       }
     }
   }
 
-  void forward(void* const* buffers, char* scratch) const {
+  void forward(void* const* buffers, const uint32_t* weights, char* scratch) const {
     const Epilogue& epilogue = s.params.epilogue;
     const char* x = static_cast<const char*>(buffers[0]);
     char* y = static_cast<char*>(buffers[epilogue.outputAt()]);
     int32_t* winners = positions ? static_cast<int32_t*>(buffers[epilogue.outputAt() + 1]) : nullptr;
-    uint32_t* weights = reinterpret_cast<uint32_t*>(scratch);
-    float* bias = reinterpret_cast<float*>(scratch + aligned(s.kh * row.units() * row.columns * 4));
-    pack(static_cast<const char*>(buffers[1]), weights);
+    float* bias = reinterpret_cast<float*>(scratch + packing.bytes);
     std::fill_n(bias, row.columns, 0.0f);
     if (epilogue.bias) std::copy_n(floats(s.dtype, buffers[2], 0, s.o, bias), s.o, bias);
     // What comes after a residual is not done to the sums as they are made.
@@ -271,10 +272,12 @@ struct DirectConvolution final : Prepared {
 
   void run(Stream& stream, void* const* buffers) override {
     char* scratch = static_cast<char*>(stream.workspace);
-    if (s.kernel == Kernel::convolution)
-      forward(buffers, scratch);
-    else
-      gradient(buffers, scratch);
+    if (s.kernel != Kernel::convolution) return gradient(buffers, scratch);
+    pack(stream, buffers[1], scratch);
+    forward(buffers, reinterpret_cast<const uint32_t*>(scratch), scratch);
+  }
+  void runPacked(Stream& stream, void* const* buffers) override {
+    forward(buffers, static_cast<const uint32_t*>(buffers[1]), static_cast<char*>(stream.workspace));
   }
 };
 
