@@ -80,7 +80,7 @@ NT_INLINE V logarithm(V x) {
   // A number below the normal ones is made one.
   const auto small = x < std::numeric_limits<float>::min();
   const V scaled = small ? x * 8388608.0f : x;
-  const BitsOf<V> bits = std::bit_cast<BitsOf<V>>(scaled);
+  const BitsOf<V> bits = std::bit_cast<BitsOf<V>>(magnitudeOf(scaled));  // of a negative number nothing is used
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)).
   const BitsOf<V> above = (bits - 0x3f3504f3) >> 23;
   const V m = std::bit_cast<V>(bits - (above << 23)) - 1.0f;
