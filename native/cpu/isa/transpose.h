@@ -10,7 +10,7 @@ namespace {
 // Swaps the off-diagonal quarters of each square of 2 * N rows and lanes.
 template <int N, class V>
 NT_ALWAYS void swapQuarters(V (&rows)[kLanes]) {
-  Integers low, high;
+  Integers low{}, high{};
   NT_UNROLL for (int i = 0; i < kLanes; i++) {
     low[i] = i & N ? kLanes + i - N : i;
     high[i] = i & N ? kLanes + i : i + N;
