@@ -1,25 +1,21 @@
 // The same step while another process keeps a core busy: how well a library's threads wait for each other.
-import { busy as another, needletails, pytorch, references, tfjs } from '../contenders/index.js'
+import { busy as another, needletails, pytorch, tfjs } from '../contenders/index.js'
 import type { Scenario } from '../harness/scenario.js'
+import { step } from './train.js'
 
 export const busy: Scenario = {
   name: 'busy',
   title: 'Training step of the bird network while another process keeps a core busy',
-  cases: ({ threads, tiny }) => [
+  cases: (options) => [
     {
-      title: tiny ? 'Batch 2' : 'Batch 96, Adam',
-      unit: 'ms',
-      task: { kind: 'train', batch: tiny ? 2 : 96 },
+      ...step(options),
       contenders: [
-        ...needletails(threads),
-        ...pytorch(threads, ['channels_last']),
+        ...needletails(options.threads),
+        ...pytorch(options.threads, ['channels_last']),
         ...pytorch(1, ['channels_last', 'autocast']).map((one) => ({ ...one, name: `${one.name}, one thread` })),
-        ...tfjs(threads, ['node'])
+        ...tfjs(options.threads, ['node'])
       ],
-      comparison: 'ratio',
-      references,
-      rounds: tiny ? 2 : 6,
-      perTurn: tiny ? 1 : 8,
+      perTurn: options.tiny ? 1 : 8,
       beside: another
     }
   ]
