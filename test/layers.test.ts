@@ -39,7 +39,9 @@ describe('layers', () => {
     ['tensor'],
     ['functional', 'autograd', 'compile', 'profile', 'compute', 'device'],
     ['optim', 'losses', 'metrics', 'io', 'nn', 'data', 'environment'],
-    ['models', 'train', 'report'],
+    ['models', 'detect'],
+    ['report'],
+    ['train', 'sweep'],
     ['cli', 'index']
   ]
   const layerOf = (file: string): number => {
