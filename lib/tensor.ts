@@ -25,6 +25,12 @@ export type Nested<T> = T | Nested<T>[]
 
 export const dtypes = ['float32', 'bfloat16', 'float16', 'int32', 'int64', 'uint8', 'bool'] as const
 
+/** The bytes of an element. */
+export const elementBytes: Readonly<Record<DType, number>> = {
+  ...{ float32: 4, bfloat16: 2, float16: 2 },
+  ...{ int32: 4, int64: 8, uint8: 1, bool: 1 }
+}
+
 interface Spec {
   shape: readonly number[]
   dtype: DType
@@ -79,6 +85,10 @@ export class Tensor<D extends DType = 'float32'> {
   /** The number of elements. */
   get size(): number {
     return this.shape.reduce((n, d) => n * d, 1)
+  }
+  /** The bytes that the values take. */
+  get byteLength(): number {
+    return this.size * elementBytes[this.dtype]
   }
   /** Where the values are. */
   get device(): string {

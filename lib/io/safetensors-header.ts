@@ -1,7 +1,7 @@
 // The header of the safetensors format (https://github.com/huggingface/safetensors): 8 bytes with its length, little
 // endian, then JSON: { "<name>": { "dtype", "shape", "data_offsets": [begin, end] }, …, "__metadata__": { text: text } }.
 // The tensors' bytes follow, little endian and row-major, without holes. A reader trusts nothing of it.
-import type { DType } from '../tensor.js'
+import { elementBytes, type DType } from '../tensor.js'
 import { expected } from '../errors.js'
 import { parseJson, type Json } from './json.js'
 
@@ -10,16 +10,11 @@ export const MAX_HEADER = 100_000_000
 const MAX_RANK = 8
 const METADATA = '__metadata__'
 
-const DTYPES: Record<DType, { code: string; bytes: number }> = {
-  float32: { code: 'F32', bytes: 4 },
-  bfloat16: { code: 'BF16', bytes: 2 },
-  float16: { code: 'F16', bytes: 2 },
-  int32: { code: 'I32', bytes: 4 },
-  int64: { code: 'I64', bytes: 8 },
-  uint8: { code: 'U8', bytes: 1 },
-  bool: { code: 'BOOL', bytes: 1 }
+const CODES: Record<DType, string> = {
+  ...{ float32: 'F32', bfloat16: 'BF16', float16: 'F16' },
+  ...{ int32: 'I32', int64: 'I64', uint8: 'U8', bool: 'BOOL' }
 }
-const BY_CODE = new Map(Object.entries(DTYPES).map(([dtype, { code }]) => [code, dtype as DType]))
+const BY_CODE = new Map(Object.entries(CODES).map(([dtype, code]) => [code, dtype as DType]))
 
 /** A tensor in a file: its bytes are [begin, end), counted from the end of the header. */
 export interface Entry {
@@ -40,7 +35,7 @@ export function encodeHeader({ entries, metadata }: Header): Buffer {
   const add = (name: string, value: unknown) => members.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`)
   if (metadata.size > 0) add(METADATA, Object.fromEntries(metadata))
   for (const [name, { dtype, shape, begin, end }] of entries) {
-    add(name, { dtype: DTYPES[dtype].code, shape, data_offsets: [begin, end] })
+    add(name, { dtype: CODES[dtype], shape, data_offsets: [begin, end] })
   }
   const json = Buffer.from(`{${members.join(',')}}`)
   const length = Math.ceil(json.length / 8) * 8
@@ -52,11 +47,11 @@ export function encodeHeader({ entries, metadata }: Header): Buffer {
 
 /** Lays tensors out one after the other, those of wide elements first so that each begins at a multiple of its width. */
 export function layOut(tensors: Iterable<[name: string, dtype: DType, shape: readonly number[]]>): Map<string, Entry> {
-  const sorted = [...tensors].sort((a, b) => DTYPES[b[1]].bytes - DTYPES[a[1]].bytes)
+  const sorted = [...tensors].sort((a, b) => elementBytes[b[1]] - elementBytes[a[1]])
   const entries = new Map<string, Entry>()
   let begin = 0
   for (const [name, dtype, shape] of sorted) {
-    const end = begin + DTYPES[dtype].bytes * shape.reduce((product, size) => product * size, 1)
+    const end = begin + elementBytes[dtype] * shape.reduce((product, size) => product * size, 1)
     entries.set(name, { dtype, shape: [...shape], begin, end })
     begin = end
   }
@@ -115,7 +110,7 @@ function decodeEntry(name: string, value: Map<string, Json>, refuse: Refuse): En
   if (!isSizes(offsets) || offsets.length !== 2) throw refuse(`two data_offsets ${of}`, describe(offsets))
   const [begin, end] = offsets as [number, number]
   // A product of sizes that passes 2^53 is no longer exact, but can't equal a range within a file either.
-  const bytes = shape.reduce((product, size) => product * size, DTYPES[dtype].bytes)
+  const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype])
   if (end - begin !== bytes) {
     throw refuse(`${bytes} bytes for ${dtype} [${shape.join(', ')}] ${of}`, `data_offsets [${begin}, ${end}]`)
   }

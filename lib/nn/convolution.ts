@@ -9,7 +9,7 @@ import {
   type WindowPadding,
   type WindowPadding1d
 } from '../functional/window.js'
-import type { FloatDType, Tensor } from '../tensor.js'
+import type { DType, FloatDType, Tensor } from '../tensor.js'
 import { remember } from './arguments.js'
 import { countOf } from './check.js'
 import type { Variables } from './layer.js'
@@ -150,6 +150,11 @@ export class ConvTranspose2d extends Convolution<ConvTransposeOptions> {
     const { stride = 1, padding = 'valid', dilation = 1, groups = 1, outputPadding = 0 } = this.options
     const settings = { stride, padding, dilation, groups, outputPadding }
     return this.apply(x, (weight, epilogue) => convTranspose2d(x, weight, { ...settings, ...epilogue }))
+  }
+
+  /** Here it has one a value of the input, which goes to so many places. */
+  override multiplyAdds(input: Tensor<DType>): number {
+    return input.size * (this.weight.size / this.weight.shape[0]!)
   }
 
   override variablesFor([inputs]: readonly number[]): Variables {

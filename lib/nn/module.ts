@@ -199,7 +199,10 @@ export abstract class Module<Output = Tensor> {
     return this
   }
 
-  /** A table of the modules with the shapes of their results for an input of `inputShape` and their parameter counts. */
+  /**
+   * A table of the layers: the shapes of their results for an input of `inputShape` (with the batch axis), their parameters, and their
+   * multiply-adds for this input; below it which parameters are trained, and the memory of the state and of all results.
+   */
   summary(inputShape: readonly number[], options: { dtype?: DType | undefined } = {}): string {
     return summaryTable(this, inputShape, options.dtype ?? 'float32')
   }
@@ -212,6 +215,14 @@ export abstract class Module<Output = Tensor> {
   /** @internal What console.log prints. Not declared, so that the types need none of Node's. */
   [inspect.custom](): string {
     return this.toString()
+  }
+
+  /**
+   * The products that are summed to make `result` of `input`, for `summary`: those of convolutions and dense layers. A module of your own
+   * that multiplies matrices itself says so here; what its members do is counted by them.
+   */
+  multiplyAdds(_input: Tensor<DType>, _result: Tensor<DType>): number {
+    return 0
   }
 
   /** The settings that `toString` shows between the name's brackets. */

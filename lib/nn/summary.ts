@@ -3,7 +3,8 @@ import { Tensor, type DType } from '../tensor.js'
 import type { Layer } from './layer.js'
 import type { Module } from './module.js'
 import { shapeText } from './names.js'
-import { kindOf } from './parameter.js'
+import { kindOf, type VariableKind } from './parameter.js'
+import { watching, type Seen } from './watch.js'
 
 /** One line a module: name, type and settings, its own tensors with their shapes, the number of its own parameters. */
 export function toTree(root: Module<unknown>): string {
@@ -17,40 +18,58 @@ export function toTree(root: Module<unknown>): string {
   return align(rows)
 }
 
-/** See Module.summary. */
-export function summaryTable(root: Module<unknown>, inputShape: readonly number[], dtype: DType): string {
-  const shapes = new Map<Module<unknown>, string>()
-  const restore = root.modules().map((module) => watch(module, (result) => shapes.set(module, result)))
-  try {
-    root.build(inputShape, { dtype })
-  } finally {
-    for (const undo of restore) undo()
-  }
-  const rows = [
-    ['name', 'module', 'result', 'parameters'],
-    ['', 'input', shapeText(inputShape), '']
-  ]
-  for (const [name, module] of root.namedModules()) {
-    if (name) rows.push([name, title(module), shapes.get(module) ?? '', count(module)])
-  }
-  rows.push(['', root.constructor.name, shapes.get(root) ?? '', total(root.modules())])
-  return align(rows)
+/** What a summary tells of a module that was called. */
+interface Figures {
+  shape: readonly number[]
+  multiplyAdds: number
 }
 
-/** Sees what `forward` of one module gives; the function that comes back ends it. */
-function watch(module: Module<unknown>, see: (shape: string) => void): () => void {
-  const own = Object.getOwnPropertyDescriptor(module, 'forward')
-  const forward = module.forward
-  const watched = (...inputs: unknown[]) => {
-    const result = forward.apply(module, inputs)
-    if (result instanceof Tensor) see(shapeText(result.shape))
-    return result
+/** See Module.summary. */
+export function summaryTable(root: Module<unknown>, inputShape: readonly number[], dtype: DType): string {
+  const figures = new Map<Module<unknown>, Figures>()
+  // A module that passes its input on, and one that gives what its last member gave, make nothing new.
+  const counted = new Set<unknown>()
+  let [results, multiplyAdds] = [0, 0]
+  const see: Seen = (module, input, result) => {
+    if (!(result instanceof Tensor)) return
+    const products = input instanceof Tensor ? module.multiplyAdds(input, result) : 0
+    const before = figures.get(module)?.multiplyAdds ?? 0
+    figures.set(module, { shape: result.shape, multiplyAdds: before + products })
+    multiplyAdds += products
+    if (result !== input && !counted.has(result)) results += result.byteLength
+    counted.add(result)
   }
-  Object.defineProperty(module, 'forward', { value: watched, configurable: true, enumerable: false })
-  return () => {
-    if (own) Object.defineProperty(module, 'forward', own)
-    else Reflect.deleteProperty(module, 'forward')
-  }
+  watching(root, see, () => root.build(inputShape, { dtype }))
+
+  const rows = [...root.namedModules()].map(([name, module]) => {
+    const { shape, multiplyAdds = 0 } = figures.get(module) ?? {}
+    return [
+      name,
+      title(module),
+      shape ? shapeText(shape) : '',
+      count(module),
+      multiplyAdds ? thousands(multiplyAdds) : ''
+    ]
+  })
+  const whole = rows.shift()!
+  const tensors = stateOf(root.modules())
+  const table = [
+    ['layer', 'type', 'output shape', 'parameters', 'multiply-adds'],
+    ['', 'input', shapeText(inputShape), '', ''],
+    ...rows,
+    [...whole.slice(0, 3), thousands(elements(tensors.parameters)), thousands(multiplyAdds)]
+  ]
+  const trainable = tensors.parameters.filter(({ requiresGradient }) => requiresGradient)
+  const totals = [
+    ['trainable', thousands(elements(trainable))],
+    ['not trainable', thousands(elements(tensors.parameters) - elements(trainable))],
+    ['buffers', thousands(elements(tensors.buffers))],
+    [
+      'memory',
+      `${megabytes(bytes(tensors.parameters) + bytes(tensors.buffers))} of state, ${megabytes(results)} of results`
+    ]
+  ]
+  return `${align(table, [3, 4])}\n\n${align(totals)}`
 }
 
 function title(module: Module<unknown>): string {
@@ -79,9 +98,15 @@ function count(module: Module<unknown>): string {
   return `${thousands(elements(parameters.map(([, tensor]) => tensor)))}${frozen ? ' (frozen)' : ''}`
 }
 
+/** All tensors of `modules`, each once. */
+function stateOf(modules: Module<unknown>[]): { parameters: Tensor<DType>[]; buffers: Tensor<DType>[] } {
+  const tensors = [...new Set(modules.flatMap((module) => held(module).map(([, tensor]) => tensor)))]
+  const of = (kind: VariableKind) => tensors.filter((tensor) => kindOf(tensor) === kind)
+  return { parameters: of('parameter'), buffers: of('buffer') }
+}
+
 function total(modules: Module<unknown>[]): string {
-  const tensors = new Set(modules.flatMap((module) => held(module).map(([, tensor]) => tensor)))
-  const parameters = [...tensors].filter((tensor) => kindOf(tensor) === 'parameter')
+  const { parameters } = stateOf(modules)
   const trainable = parameters.filter(({ requiresGradient }) => requiresGradient)
   const all = thousands(elements(parameters))
   const known = modules.every(({ ownBuilt }) => ownBuilt) ? '' : ' so far'
@@ -92,14 +117,19 @@ function total(modules: Module<unknown>[]): string {
 
 const elements = (tensors: Tensor<DType>[]): number => tensors.reduce((sum, { size }) => sum + size, 0)
 
+const bytes = (tensors: Tensor<DType>[]): number => tensors.reduce((sum, { byteLength }) => sum + byteLength, 0)
+
+const megabytes = (n: number): string => `${(n / 1e6).toLocaleString('en-US', { maximumSignificantDigits: 3 })} MB`
+
 const thousands = (n: number): string => n.toLocaleString('en-US')
 
-function align(rows: string[][]): string {
+/** Columns; those of numbers end at one place. */
+function align(rows: string[][], numbers: readonly number[] = []): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i]!))
+        .map((cell, i) => (numbers.includes(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
         .join('  ')
         .trimEnd()
     )

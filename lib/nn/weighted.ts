@@ -1,6 +1,6 @@
 // What layers have in common that multiply by a weight, add a bias and apply an activation.
 import { checkOptions } from '../errors.js'
-import type { FloatDType, Tensor } from '../tensor.js'
+import type { DType, FloatDType, Tensor } from '../tensor.js'
 import { splitActivation, type FusedActivation, type SplitActivation } from './activation.js'
 import { countOf } from './check.js'
 import { Layer } from './layer.js'
@@ -35,6 +35,11 @@ export abstract class Weighted<Options extends WeightedOptions> extends Layer {
   /** Makes the weights where `inputs` was given: the last thing that a constructor does. */
   protected prepareIfTold(op: string): void {
     if (this.options.inputs !== undefined) this.prepare([countOf(op, 'inputs', this.options.inputs)])
+  }
+
+  /** The weight's first axis has one entry a value of the result; the others are what is summed for it. */
+  override multiplyAdds(_input: Tensor<DType>, result: Tensor<DType>): number {
+    return result.size * (this.weight.size / this.weight.shape[0]!)
   }
 
   /** What `op` makes of the weight, with bias and activation, which it applies itself where it can. */

@@ -247,19 +247,49 @@ total                                                                      1,154
 
   it('a table with the shapes of the results', () => {
     const one = network()
+    one.build([1, 4, 4, 3]).layers[0].freeze()
     strictEqual(
       one.summary([96, 4, 4, 3]),
-      `name  module                               result          parameters
-      input                                [96, 4, 4, 3]
-0     Conv2d(32, 3x3, padding same, relu)  [96, 4, 4, 32]  896
-1     MaxPool2d(2)                         [96, 2, 2, 32]
-2     Flatten                              [96, 128]
-3     Dropout(0.5)                         [96, 128]
-4     Linear(2)                            [96, 2]         258
-      Sequential                           [96, 2]         1,154`
+      `layer  type                                 output shape      parameters  multiply-adds
+       input                                [96, 4, 4, 3]
+0      Conv2d(32, 3x3, padding same, relu)  [96, 4, 4, 32]  896 (frozen)      1,327,104
+1      MaxPool2d(2)                         [96, 2, 2, 32]
+2      Flatten                              [96, 128]
+3      Dropout(0.5)                         [96, 128]
+4      Linear(2)                            [96, 2]                  258         24,576
+       Sequential                           [96, 2]                1,154      1,351,680
+
+trainable      258
+not trainable  896
+buffers        0
+memory         0.00462 MB of state, 0.296 MB of results`
     )
     strictEqual(Object.hasOwn(one, 'forward'), false)
   })
+
+  class Twice extends nn.Module {
+    inner = new nn.Linear(6)
+    factor = nn.parameter(nt.ones([6, 4]))
+    forward(x: nt.Tensor): nt.Tensor {
+      return this.inner.forward(this.inner.forward(x)).matmul(this.factor)
+    }
+    override multiplyAdds(_: nt.Tensor, result: nt.Tensor): number {
+      return result.size * 6
+    }
+  }
+  const products: [string, nt.nn.Module, number[], number][] = [
+    ['a convolution in groups', new nn.Conv2d(8, 3, { groups: 2, stride: 2 }), [1, 7, 7, 4], 9 * 8 * (9 * 2)],
+    ['a transposed convolution', new nn.ConvTranspose2d(6, [2, 3], { stride: 2 }), [2, 5, 5, 4], 50 * 4 * (6 * 6)],
+    ['a convolution along one axis', new nn.Conv1d(5, 3), [2, 6, 4], 2 * 4 * 5 * (3 * 4)],
+    ['a dense layer over several axes', new nn.Linear(5), [2, 3, 4], 2 * 3 * 5 * 4],
+    ['a module of ones own, and its member at each call', new Twice(), [3, 6], 2 * 3 * 6 * 6 + 3 * 4 * 6]
+  ]
+  for (const [name, module, shape, wanted] of products) {
+    it(`the multiply-adds of ${name}`, () => {
+      const text = module.summary(shape).split('\n\n')[0]!
+      strictEqual(Number(/ ([\d,]+)$/.exec(text)![1]!.replaceAll(',', '')), wanted, text)
+    })
+  }
 
   it('the table of a network that fails leaves the network as it was', () => {
     const one = network()
