@@ -1,5 +1,5 @@
 // ImageDataset: what it holds, what is made from it, and the real sets' figures where set-up has fetched them.
-import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { arange, datasets, ImageDataset } from '../../lib/index.js'
@@ -55,6 +55,44 @@ describe('ImageDataset', () => {
     const pixels = noise(48)
     const same = small([0, 1], Uint8Array.of(...pixels.subarray(36), ...pixels.subarray(12, 24)))
     deepStrictEqual(part.statistics, same.statistics)
+  })
+
+  it('maps to other pictures, of another size, also a subset, in parts', async () => {
+    const count = 2500
+    const pixels = noise(count * 12)
+    const set = small(
+      Array.from({ length: count }, (_, i) => i % 3),
+      pixels
+    )
+    const brighter = await set.map((images) => images.add(1).get(null, [0, 1]))
+    deepStrictEqual([brighter.shape, brighter.counts, brighter.classes], [[1, 2, 3], set.counts, classes])
+    const values = await brighter.images.data()
+    ok(values.every((value, i) => value === (pixels[Math.floor(i / 6) * 12 + (i % 6)]! + 1) % 256))
+    const some = Array.from({ length: 1100 }, (_, i) => count - 1 - 2 * i)
+    const part = await brighter.subset(some).map((images) => images.sub(1))
+    deepStrictEqual(
+      await labelsOf(part),
+      some.map((i) => i % 3)
+    )
+    deepStrictEqual(
+      await pixelsOf(part),
+      some.flatMap((i) => [...pixels.subarray(12 * i, 12 * i + 6)])
+    )
+    deepStrictEqual((await set.subset([]).map((images) => images)).length, 0)
+  })
+
+  it('maps to pictures and nothing else', async () => {
+    const set = small([0, 1])
+    const wrong: [(images: any) => any, RegExp][] = [
+      [
+        (images) => images.astype('float32'),
+        /^Error: map: expected uint8 \[2, height, width, channels\].*, got float32 \[2, 2, 2, 3\]\./
+      ],
+      [(images) => images.slice(0, 1), /, got uint8 \[1, 2, 2, 3\]\./],
+      [() => undefined, /, got undefined\./]
+    ]
+    for (const [change, message] of wrong) await rejects(set.map(change), message)
+    await rejects(set.map('larger' as never), /^Error: map: expected a function of pictures, got larger\./)
   })
 
   it('relabels', async () => {
