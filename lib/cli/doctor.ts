@@ -31,6 +31,7 @@ export async function doctor(): Promise<void> {
     findings.push(
       ...(await addon(library)),
       ...cuda(library),
+      ...(await convolution(library)),
       memory(library),
       await cache(library.datasets.cacheFolder())
     )
@@ -111,6 +112,19 @@ const PCI = '/sys/bus/pci/devices'
 function cuda({ environment, gpuReport }: Library): Finding[] {
   const path = join(dirname(environment().addon), 'libneedletail_cuda.so')
   return gpuFindings(path, existsSync(path), hasGpu(), gpuReport())
+}
+
+/** Whether cuDNN, where there is a GPU to use, plans a convolution: one that opens may still refuse every graph, and all is slow. */
+async function convolution({ conv2d, devices, plans, random }: Library): Promise<Finding[]> {
+  const device = 'cuda:0'
+  if (!devices().includes(device)) return []
+  const draw = (shape: number[]) => random.normal(shape, { seed: 1, device }).astype('bfloat16')
+  await conv2d(draw([8, 16, 16, 64]), draw([64, 3, 3, 64]), { padding: 'same' })
+    .astype('float32')
+    .data()
+  const [plan = 'none'] = Object.values(plans())
+  const mend = 'install another version of cuDNN: pip install nvidia-cudnn-cu13==9.24.0.43'
+  return [{ name: 'convolution', found: plan, ...(!plan.startsWith('cuDNN eng') && { mend }) }]
 }
 
 /**

@@ -101,4 +101,13 @@ onEachDevice('networks', (device) => {
       })
     }
   }
+
+  // A cuDNN that refuses every graph would leave all to the backend's own kernels: right, and ten times slower.
+  if (device.startsWith('cuda')) {
+    it("the bird network's convolutions are cuDNN's", async () => {
+      await run(bird, [8, 32, 32, 3], device, 'bfloat16')
+      const own = Object.entries(nt.plans()).filter(([call, plan]) => call.includes('[8, ') && plan === 'own kernels')
+      assert.deepEqual(own, [])
+    })
+  }
 })

@@ -16,7 +16,7 @@ const rows = (folder: string) => {
   )
 }
 
-onEachDevice('fit', () => {
+onEachDevice('fit', (device) => {
   const file = temporaryFolder()
   const train = squares(200, 1)
   const test = squares(90, 100)
@@ -29,7 +29,8 @@ onEachDevice('fit', () => {
       'config.json',
       'confusion.json',
       'environment.json',
-      'metrics.csv'
+      'metrics.csv',
+      ...(device.startsWith('cuda') ? ['plans.json'] : [])
     ])
     assert.deepEqual(readdirSync(join(run.folder, 'checkpoints')).sort(), ['best.safetensors', 'last.safetensors'])
 

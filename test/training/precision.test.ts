@@ -341,7 +341,11 @@ onEachDevice('precision', (device) => {
       if (allowed > 0) assert.notDeepEqual(got, curve)
       for (const tensor of [...network.parameters(), ...network.namedBuffers().values()])
         assert.equal(tensor.dtype, 'float32')
-      assert.deepEqual(trained(compute, true, make()).curve, got)
+      const { curve: compiled } = trained(compute, true, make())
+      // A library may add up a call and the same call with its bias and ReLU in different orders.
+      for (const [i, loss] of compiled.entries()) {
+        assert.ok(Math.abs(loss - got[i]!) <= (isGpu ? 1e-4 : 0), `step ${i}: ${loss} compiled, ${got[i]} eager`)
+      }
     })
   }
   it('float16: the same with accumulated gradients and weight decay', () => {
