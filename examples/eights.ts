@@ -8,14 +8,14 @@ import { probabilities } from './support/probabilities.js'
 import { small } from './support/small.js'
 import { tiles } from './support/tiles.js'
 
-const { train, test } = await eights()
+export const { train, test } = await eights()
 
-const network = new nn.Sequential(
+export const network = new nn.Sequential(
   new nn.Flatten(), // [18, 18, 1] as 324 numbers
   new nn.Linear(64, { activation: 'relu' }),
   new nn.Linear(2) // how much it looks like something else, and how much like an 8
 )
-const run = await fit(network, train, {
+export const run = await fit(network, train, {
   validation: test,
   normalize: true,
   optimizer: new optim.Adam({ learningRate: 0.001 }),

@@ -1,26 +1,31 @@
-// Boxes drawn over a picture, as a PNG.
+// Boxes over a picture, as a PNG; and whether they are where they should be.
 import sharp from 'sharp'
 import type { Tensor } from 'needletail'
 import { tiles } from './tiles.js'
 
+/** In the picture's pixels. */
 export interface Box {
-  x: number
-  y: number
+  left: number
+  top: number
   width: number
   height: number
 }
 
-/** A PNG of one picture [height, width, 1 or 3] with boxes, in its pixels, each list in a colour. */
-export async function withBoxes(
-  image: Tensor<any>,
-  lists: readonly { boxes: readonly Box[]; colour: string }[],
-  { scale = 2 } = {}
-): Promise<Buffer> {
+export interface Drawn {
+  boxes: readonly Box[]
+  colour: string
+  /** With gaps in its lines. */
+  dashed?: boolean
+}
+
+/** A PNG of one picture [height, width, 1 or 3] with boxes over it. */
+export async function withBoxes(image: Tensor<any>, drawn: readonly Drawn[], { scale = 2 } = {}): Promise<Buffer> {
   const [height, width] = image.shape as [number, number]
-  const rectangles = lists.flatMap(({ boxes, colour }) =>
-    boxes.map((box) => {
-      const [x, y, w, h] = [box.x, box.y, box.width, box.height].map((value) => value * scale)
-      return `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="none" stroke="${colour}" stroke-width="2"/>`
+  const rectangles = drawn.flatMap(({ boxes, colour, dashed }) =>
+    boxes.map(({ left, top, width, height }) => {
+      const style = `fill="none" stroke="${colour}" stroke-width="2" ${dashed ? 'stroke-dasharray="5 4"' : ''}`
+      const [x, y, w, h] = [left, top, width, height].map((value) => value * scale)
+      return `<rect x="${x}" y="${y}" width="${w}" height="${h}" ${style}/>`
     })
   )
   const over = `<svg xmlns="http://www.w3.org/2000/svg" width="${width * scale}" height="${height * scale}">${rectangles.join('')}</svg>`
@@ -28,4 +33,25 @@ export async function withBoxes(
     .composite([{ input: Buffer.from(over) }])
     .png({ compressionLevel: 9, palette: true })
     .toBuffer()
+}
+
+/** Which of the boxes found lie where one of those wanted is (each counts once), which don't, and which are missing. */
+export function matched<B extends Box>(found: readonly B[], wanted: readonly Box[]) {
+  const left = new Set(wanted)
+  const hits: B[] = []
+  const wrong: B[] = []
+  for (const box of found) {
+    const at = [...left].find((one) => shared(box, one) > 0.4)
+    if (at) left.delete(at)
+    ;(at ? hits : wrong).push(box)
+  }
+  return { hits, wrong, missing: [...left] }
+}
+
+/** The area that two boxes share, over the area that they cover together. */
+export function shared(a: Box, b: Box): number {
+  const along = (from: 'left' | 'top', size: 'width' | 'height') =>
+    Math.max(0, Math.min(a[from] + a[size], b[from] + b[size]) - Math.max(a[from], b[from]))
+  const both = along('left', 'width') * along('top', 'height')
+  return both / (a.width * a.height + b.width * b.height - both)
 }

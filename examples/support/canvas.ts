@@ -1,0 +1,44 @@
+// A large picture with digits here and there, and where they are.
+import * as nt from 'needletail'
+import { shared, type Box } from './boxes.js'
+
+export interface Canvas {
+  /** [height, width, 1] */
+  image: nt.Tensor<'uint8'>
+  /** Where the digits of each class lie. */
+  boxes: ReadonlyMap<string, Box[]>
+}
+
+/** Digits by chance at places of chance, of these sizes by turns, none over another. The same seed gives the same canvas. */
+export async function scattered(
+  digits: nt.ImageDataset,
+  { width = 320, height = 200, count = 40, sizes = [18, 27, 36], seed = 1 } = {}
+): Promise<Canvas> {
+  const pixels = new Uint8Array(width * height)
+  const boxes = new Map(digits.classes.map((name) => [name, [] as Box[]]))
+  const labels = await digits.labels.data()
+  const placed: Box[] = []
+  for (const [right, down, which] of await chances(seed)) {
+    if (placed.length === count) break
+    const size = sizes[placed.length % sizes.length]!
+    const box = {
+      left: Math.floor(right * (width - size + 1)),
+      top: Math.floor(down * (height - size + 1)),
+      width: size,
+      height: size
+    }
+    if (placed.some((other) => shared(box, other) > 0)) continue
+    const at = Math.floor(which * digits.length)
+    const picture = nt.resize(digits.images.slice(at, at + 1).astype('float32'), size)
+    const digit = await picture.round().astype('uint8').data()
+    for (let row = 0; row < size; row++) {
+      pixels.set(digit.subarray(row * size, (row + 1) * size), (box.top + row) * width + box.left)
+    }
+    placed.push(box)
+    boxes.get(digits.classes[labels[at]!]!)!.push(box)
+  }
+  return { image: nt.tensor(pixels, [height, width, 1]), boxes }
+}
+
+const chances = async (seed: number): Promise<[number, number, number][]> =>
+  (await nt.random.uniform([2000, 3], { seed, device: 'cpu' }).array()) as [number, number, number][]
