@@ -4,6 +4,7 @@ import { native } from './native.js'
 import { putInputs, takeResults, Tensor, wrap, type DType } from './tensor.js'
 import { zerosLike } from './functional/creation.js'
 
+/** How a backward pass goes. */
 export interface BackwardOptions {
   /** Give the gradients a history of their own, so that they can be differentiated in turn. */
   createGraph?: boolean
@@ -67,6 +68,7 @@ export function noGrad<T>(f: () => T): T {
   return result
 }
 
+/** @inline */
 type Arguments = [Tensor<any>, ...unknown[]]
 let depth = 0 // gradients inside gradients: the inner ones keep a graph
 
@@ -121,6 +123,7 @@ export function valueAndGrad<A extends Arguments>(
   }
 }
 
+/** An operation of your own: what it computes, and its derivative. */
 export interface CustomOp<I extends readonly Tensor<any>[]> {
   /** For errors and program listings. */
   name: string

@@ -23,7 +23,9 @@ export interface Program {
   profile(...args: unknown[]): Profile
 }
 
+/** What `compile` gives: called as the function itself. */
 export interface Compiled<A extends unknown[], R> {
+  /** Runs the function, or its recording. */
   (...args: A): R
   /** The recordings so far, one for each signature. */
   readonly programs: readonly Program[]

@@ -10,6 +10,7 @@ const COMPUTES = ['float32', 'tf32', 'bfloat16', 'float16'] as const
 /**
  * In what precision products are computed: 'float32' exactly; 'tf32' with inputs rounded to 10 bits where the device is faster so
  * (GPUs; elsewhere as 'float32'); 'bfloat16' and 'float16' with inputs and results of that dtype and sums in float32.
+ * @useDeclaredType
  */
 export type Compute = (typeof COMPUTES)[number]
 

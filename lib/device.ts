@@ -85,15 +85,19 @@ declare module './tensor.js' {
 }
 addMethods({ to })
 
+/** What is in use on a device. */
 export interface MemoryInfo {
   /** Live tensors of this thread, on all devices. */
   tensors: number
-  /** Bytes in use on the device, and the most there have been. */
+  /** Bytes in use on the device. */
   bytes: number
+  /** The most bytes there have been in use, since the beginning or `resetPeakMemory`. */
   peakBytes: number
-  /** Bytes held from the system, in use or pooled; and how many there may be. */
+  /** Bytes held from the system, in use or pooled. */
   reservedBytes: number
+  /** How many bytes there may be in use. */
   limitBytes: number
+  /** The device that this is about. */
   device: string
 }
 
@@ -124,6 +128,7 @@ export function setMemoryLimit(bytes: number, device?: string): void {
 export function threads(): number {
   return native.threads()
 }
+/** Sets the number of threads that a kernel may use, from 1 to 1024. */
 export function setThreads(count: number): void {
   native.setThreads(checkInteger('setThreads', 'a whole number from 1 to 1024', count, 1, 1024))
 }

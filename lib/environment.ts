@@ -12,18 +12,23 @@ export interface Gpu {
   computeCapability: string
   /** Bytes. */
   memory: number
-  /** The driver's version, and that of the CUDA runtime in the library. */
+  /** The driver's version. */
   driver: string
+  /** The version of the CUDA runtime in the library. */
   runtime: string
-  /** Versions of NVIDIA's libraries. */
+  /** The version of cuDNN, where it was found. */
   cuDNN?: string
+  /** That of cuBLASLt. */
   cuBLASLt?: string
+  /** That of NVRTC. */
   NVRTC?: string
 }
 
 /** Versions, processor and limits: what to know of a measurement or of a problem. */
 export interface Environment {
+  /** The library's version. */
   needletail: string
+  /** The version of Node.js. */
   node: string
   /** Operating system and processor family, e.g. linux-x64. */
   platform: string
@@ -33,6 +38,7 @@ export interface Environment {
   isa: string
   /** The threads that a kernel may use. */
   threads: number
+  /** The version of oneDNN. */
   oneDNN: string
   /** The most bytes that tensors may take on the device. */
   memoryLimit: number
@@ -46,7 +52,9 @@ export interface Environment {
 
 /** What was looked for on behalf of the GPU, and found or not. */
 export interface GpuFinding {
+  /** What it is. */
   name: string
+  /** The version, or what there is of it; null where nothing was found. */
   found: string | null
   /** The file. */
   path: string | null

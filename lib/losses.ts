@@ -9,6 +9,7 @@ import { handleOf, type FloatDType, type Tensor } from './tensor.js'
 export { crossEntropy } from './functional/softmax.js'
 export type { CrossEntropyOptions, Reduction } from './functional/softmax.js'
 
+/** What every loss takes. */
 export interface LossOptions {
   /** 'mean' (unless given), 'sum' or 'none'. */
   reduction?: Reduction | undefined
@@ -46,7 +47,8 @@ function positive(op: string, what: string, value: unknown, zero = false): numbe
   throw expected(op, `${what} ${zero ? 'of at least' : 'above'} 0`, describe(value))
 }
 
-type Loss<Options extends LossOptions> = <D extends FloatDType>(
+/** A loss of predictions and targets of one shape and dtype. */
+export type Loss<Options extends LossOptions> = <D extends FloatDType>(
   predictions: Tensor<D>,
   targets: Tensor<D>,
   options?: Options
@@ -70,6 +72,7 @@ export const mse: Loss<LossOptions> = elementwise('mse', [], (x, t) => square(su
 /** The absolute error |prediction - target|. */
 export const l1: Loss<LossOptions> = elementwise('l1', [], (x, t) => abs(sub(x, t)))
 
+/** What `huber` takes. */
 export interface HuberOptions extends LossOptions {
   /** Where the square turns into a straight line; 1 unless given. */
   delta?: number | undefined
@@ -83,6 +86,7 @@ export const huber: Loss<HuberOptions> = elementwise('huber', ['delta'], (x, t, 
   return mul(near, sub(error, mul(near, 0.5)))
 })
 
+/** What `binaryCrossEntropy` takes. */
 export interface BinaryCrossEntropyOptions extends LossOptions {
   /** How much an example whose target is 1 counts (1 unless given). */
   positiveWeight?: number | undefined
@@ -122,6 +126,7 @@ export function klDivergence<D extends FloatDType>(
   return reduce(op, mul(t, sub(logs, widened(logProbabilities))).sum(-1) as Tensor<D>, options)
 }
 
+/** What `negativeLogLikelihood` takes. */
 export interface NegativeLogLikelihoodOptions extends LossOptions {
   /** One weight per class, float32 [classes]: how much an example of that class counts. */
   weights?: Tensor<'float32'> | undefined

@@ -4,14 +4,17 @@
 export interface ProfiledCall {
   /** The operation that made it; 'arguments' and 'results' copy these in and out. */
   op: string
+  /** What the device was asked for. */
   kernel: string
   /** The kernel with its parameters, as in the program's text. */
   call: string
   /** Dtype and shape of each operand: 'float32 [2, 3]'. */
   inputs: readonly string[]
+  /** The same of each result. */
   outputs: readonly string[]
   /** Milliseconds after the program's beginning. */
   start: number
+  /** Milliseconds that it took. */
   ms: number
   /** Of the operands and results; kernels may move more. */
   bytes: number

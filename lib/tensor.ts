@@ -6,8 +6,11 @@ import type { OpName } from './op-names.generated.js'
 
 /** What a tensor's elements are. */
 export type DType = 'float32' | 'bfloat16' | 'float16' | 'int32' | 'int64' | 'uint8' | 'bool'
+/** The floating dtypes. */
 export type FloatDType = 'float32' | 'bfloat16' | 'float16'
+/** The dtypes of whole numbers. */
 export type IntegerDType = 'int32' | 'int64' | 'uint8'
+/** The dtypes that one can calculate with: all but bool. */
 export type NumberDType = FloatDType | IntegerDType
 
 /** What `data()` gives: Float32Array for float32, bfloat16 and float16 (each fits exactly); Uint8Array of 0 and 1 for bool. */
@@ -21,6 +24,7 @@ export type DataOf<D extends DType> = D extends FloatDType
 
 /** What `array()` gives inside its nesting: numbers, bigint for int64, boolean for bool. */
 export type ElementOf<D extends DType> = D extends 'bool' ? boolean : D extends 'int64' ? bigint : number
+/** A value, or arrays of such, as deep as the shape. */
 export type Nested<T> = T | Nested<T>[]
 
 export const dtypes = ['float32', 'bfloat16', 'float16', 'int32', 'int64', 'uint8', 'bool'] as const
@@ -75,6 +79,7 @@ export class Tensor<D extends DType = 'float32'> {
   get shape(): readonly number[] {
     return this.#describe().shape
   }
+  /** What the elements are. */
   get dtype(): D {
     return this.#describe().dtype as D
   }
@@ -106,6 +111,7 @@ export class Tensor<D extends DType = 'float32'> {
   forgetRequirement(): void {
     this.#requiresGradient = undefined
   }
+  /** Whether its memory has been given back. */
   get disposed(): boolean {
     return !native.alive(this.handle)
   }
@@ -146,6 +152,7 @@ export class Tensor<D extends DType = 'float32'> {
   dispose(): void {
     native.dispose(this.handle)
   }
+  /** What `using` calls: `dispose`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
@@ -158,6 +165,7 @@ export class Tensor<D extends DType = 'float32'> {
   #text(): string {
     return `${this.dtype} [${this.shape.join(', ')}]`
   }
+  /** Dtype and shape, without the values. */
   toString(): string {
     return this.disposed ? 'Tensor (disposed)' : `Tensor ${this.#text()}`
   }

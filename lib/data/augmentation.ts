@@ -10,11 +10,12 @@ import {
   type AugmentationNumbers
 } from '../functional/augmentation.js'
 
-/** How likely a change is: 0 to 1. */
+/** How likely a change is: 0 to 1. @inline */
 interface Chance {
   probability?: number | undefined
 }
 
+/** @inline */
 type Direction = 'horizontal' | 'vertical' | 'both'
 
 /**

@@ -5,6 +5,7 @@ import { ImageDataset } from './dataset.js'
 import { cifar10, type DatasetParts } from './datasets.js'
 import { checkPhotoSet, readPhotos, sourceName } from './photos.js'
 
+/** What `datasets.birds` takes. */
 export interface BirdsOptions {
   /** Folders of bird pictures; every picture in them and in the folders in them is one. */
   folders?: readonly string[]

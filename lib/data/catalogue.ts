@@ -12,9 +12,11 @@ export interface DatasetInfo {
   name: string
   /** [height, width, channels] of one picture. */
   shape: readonly [number, number, number]
+  /** The names of its classes. */
   classes: readonly string[]
-  /** Pictures in each part. */
+  /** Pictures in the part to train on. */
   train: number
+  /** Pictures in the part that is held out. */
   test: number
   /** Whether it is on this machine. */
   cached: boolean

@@ -13,7 +13,9 @@ import { checkBytes } from './bytes.js'
 
 /** Mean and standard deviation of each channel, of pixels in 0..1. */
 export interface Statistics {
+  /** The mean of each channel. */
   mean: readonly number[]
+  /** The standard deviation of each channel. */
   std: readonly number[]
 }
 
@@ -23,13 +25,14 @@ export interface Batch {
   images: Tensor<'float32'>
   /** [batch] */
   labels: Tensor<'int32'>
-  /** [batch]: the finer classes, where the set has such. */
+  /** The finer classes [batch], where the set has such. */
   fine?: Tensor<'int32'>
 }
 
-/** [height, width, channels] of one picture. */
+/** [height, width, channels] of one picture. @inline */
 type Shape = readonly [number, number, number]
 
+/** What a set is made of. */
 export interface ImageDatasetOptions {
   /** Pixels in row-major order: pictures * height * width * channels of them. They are not copied: don't change them. */
   pixels: Uint8Array
@@ -47,7 +50,9 @@ export interface ImageDatasetOptions {
 
 /** A picture that could not be read. */
 export interface SkippedPicture {
+  /** Its path, as the set's folder, archive or table names it. */
   file: string
+  /** Why it could not be read. */
   reason: string
 }
 
@@ -59,11 +64,13 @@ export interface FineClasses {
   groups: readonly number[]
 }
 
+/** How `relabel` goes. */
 export interface RelabelOptions {
   /** Whether the set remembers the classes it had: as `fine`, and in each batch; false by default. */
   fine?: boolean
 }
 
+/** How `split` goes. */
 export interface SplitOptions {
   /** Pictures in the part `test`: their number (1 or more), or their share of the whole (below 1). */
   test: number

@@ -8,10 +8,13 @@ import { loadSet, readSetFolder, type RawPart, type SetOrigin } from './sets.js'
 
 /** A set's two parts as they are published. */
 export interface DatasetParts {
+  /** What a network is trained on. */
   train: ImageDataset
+  /** What is held out. */
   test: ImageDataset
 }
 
+/** Where a set's files are. */
 export interface FolderOptions {
   /** A folder that has the set's official files, as they are published or unpacked; they are read from there, and nothing is fetched. */
   folder?: string
@@ -49,6 +52,7 @@ export const fashionMnist = named('datasets.fashionMnist', FASHION_MNIST)
  */
 export const cifar10 = named('datasets.cifar10', CIFAR10)
 
+/** What `datasets.cifar100` takes. */
 export interface Cifar100Options extends FolderOptions {
   /** 'fine': a hundred classes; 'coarse': the twenty that they make up; 'fine' by default. */
   labels?: 'fine' | 'coarse'

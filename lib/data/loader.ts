@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor.js'
 import { augmentationNumbers, type Augmentation } from './augmentation.js'
 import { ImageDataset, type Batch, type Statistics } from './dataset.js'
 
+/** How batches are made. */
 export interface DataLoaderOptions {
   /** Pictures in a batch; 32 by default. */
   batchSize?: number
@@ -44,7 +45,9 @@ const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLa
  * that a loop that reads nothing stays bounded and lets timers and other work run.
  */
 export class DataLoader implements AsyncIterable<Batch> {
+  /** The set that it goes through. */
   readonly dataset: ImageDataset
+  /** Pictures in a batch. */
   readonly batchSize: number
   /** The number of the next epoch, from 0; set it to go on where another run stopped. */
   epoch = 0
@@ -89,6 +92,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
+  /** The batches of the next epoch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
     checkInteger('DataLoader', `batch as a whole number in [0, ${this.length}]`, this.batch, 0, this.length)
     const first = this.batch

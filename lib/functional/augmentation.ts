@@ -15,24 +15,31 @@ export interface AugmentationNumbers {
   flipVertical?: number | undefined
   /** Pictures are moved by up to this many whole pixels each way; every place is as likely. */
   shift?: number | undefined
+  /** The probability that a picture is moved; 1 unless given. */
   shiftProbability?: number | undefined
   /** Pictures are turned about their middle by up to this many degrees (0 to 180) both ways. */
   rotate?: number | undefined
+  /** The probability that it is turned; 0.5 unless given. */
   rotateProbability?: number | undefined
   /** The least and the largest factor by which a picture is enlarged about its middle, each from 0.01 to 100. */
   scale?: readonly [number, number] | undefined
+  /** The probability that it is enlarged; 1 unless given. */
   scaleProbability?: number | undefined
   /** The least part of a picture's area (0.01 to 1) that is cut out by chance and brought to the picture's size. */
   crop?: number | undefined
+  /** The probability that a part is cut out; 1 unless given. */
   cropProbability?: number | undefined
   /** The largest deviation, in pixels (0 to 100), of the Gaussian that a picture is blurred with. */
   blur?: number | undefined
+  /** The probability that it is blurred; 0.5 unless given. */
   blurProbability?: number | undefined
   /** The deviation of normal noise, in units of pixel values from 0 to 1 (0 to 100). */
   noise?: number | undefined
+  /** The probability that it gets noise; 0.5 unless given. */
   noiseProbability?: number | undefined
   /** The side, in pixels, of a square that is set to the mean. */
   cutout?: number | undefined
+  /** The probability that it gets a square; 1 unless given. */
   cutoutProbability?: number | undefined
   /**
    * What comes in from outside of a picture: 'mean' (the default: 0 after normalising), 'black', 'edge' (the nearest
@@ -41,6 +48,7 @@ export interface AugmentationNumbers {
   fill?: AugmentationFill | undefined
   /** What chance decides follows from seed, epoch and the picture's index alone. */
   seed?: number | undefined
+  /** The number of the epoch, from 0; 0 unless given. */
   epoch?: number | undefined
 }
 

@@ -15,6 +15,7 @@ interface Common {
   /** Applied last. */
   activation?: 'relu' | undefined
 }
+/** How the windows of a two-dimensional convolution lie. */
 export interface ConvOptions extends Common {
   /** Places between one window and the next; 1 unless given. */
   stride?: Pair
@@ -23,19 +24,27 @@ export interface ConvOptions extends Common {
   /** Places between one weight and the next; 1 unless given. */
   dilation?: Pair
 }
+/** How the windows of a one-dimensional convolution lie. */
 export interface Conv1dOptions extends Common {
+  /** Places between one window and the next; 1 unless given. */
   stride?: number
+  /** Zeros around the sequence; 'valid' (none) unless given. */
   padding?: WindowPadding1d
+  /** Places between one weight and the next; 1 unless given. */
   dilation?: number
 }
+/** How a transposed two-dimensional convolution spreads its input. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** 'valid' (none) unless given: what is cut off the result. */
   padding?: Exclude<WindowPadding, 'same'>
   /** Places added at the end of height and width, less than the stride; 0 unless given. */
   outputPadding?: Pair
 }
+/** How a transposed one-dimensional convolution spreads its input. */
 export interface ConvTranspose1dOptions extends Conv1dOptions {
+  /** What is cut off the result; 'valid' (none) unless given. */
   padding?: Exclude<WindowPadding1d, 'same'>
+  /** Places added at the end, less than the stride; 0 unless given. */
   outputPadding?: number
 }
 

@@ -4,18 +4,21 @@ import { native } from '../native.js'
 import { onDevice } from '../device.js'
 import { call, dtypes, Tensor, wrap, type DType, type Nested } from '../tensor.js'
 
-/** A shape, which may be left out, and options without a dtype. */
+/** A shape, which may be left out, and options without a dtype. @inline */
 type Where = [shape?: readonly number[] | undefined, options?: PlacementOnly] | [options: PlacementOnly]
+/** @inline */
 type Numbers = Nested<number> | Float32Array | Float64Array
+/** Where a tensor is made. */
 export interface Placement {
   /** Where the result is made, e.g. 'cuda:0'; on the default device unless given. */
   device?: string | undefined
 }
+/** What a tensor is made as. */
 export interface TensorOptions<D extends DType> extends Placement {
   /** The dtype of the result; what the values are decides otherwise. */
   dtype: D
 }
-/** Options without a dtype. */
+/** Options without a dtype. @inline */
 type PlacementOnly = Placement & { dtype?: undefined }
 type AnyOptions = Placement & { dtype?: DType | undefined }
 
@@ -26,6 +29,7 @@ const arrayTypes = {
   uint8: Uint8Array,
   bool: Uint8Array
 } as const
+/** @inline */
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint8ClampedArray
 
 /** @internal The number of a dtype in native code; a word that is none is an error. */

@@ -4,6 +4,7 @@ import { addMethods, handleOf, type DType, type FloatDType, type Tensor } from '
 import { mul } from './elementwise.generated.js'
 import { bernoulli } from './random.js'
 
+/** What dropout takes. */
 export interface DropoutOptions {
   /** False: x comes back as it is (true unless given). */
   training?: boolean | undefined

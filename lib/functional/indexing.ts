@@ -4,11 +4,14 @@ import { addMethods, call, callMany, Tensor, type DType, type NumberDType } from
 import { full, type TensorOptions } from './creation.js'
 import { astype, unsqueeze } from './shape.js'
 
+/** A tensor of indices. */
 export type IndexTensor = Tensor<'int32'> | Tensor<'int64'>
+/** What is sorted, and how. */
 export interface SortOptions {
   /** From the largest to the smallest. */
   descending?: boolean
 }
+/** Which values are picked. */
 export interface TopKOptions {
   /** The axis, the last by default. */
   axis?: number
@@ -17,7 +20,9 @@ export interface TopKOptions {
 }
 /** Sorted values, and where each was along the axis. */
 export interface Sorted<D extends DType> {
+  /** The values, in their order. */
   values: Tensor<D>
+  /** Where each of them was on the axis. */
   indices: Tensor<'int32'>
 }
 

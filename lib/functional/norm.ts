@@ -6,6 +6,7 @@ import { full, ones, zeros } from './creation.js'
 import { permute, reshape } from './shape.js'
 import { named } from './window.js'
 
+/** What every normalisation takes. */
 export interface NormalisationOptions {
   /** What the normalised values are multiplied by; 1 unless given. */
   scale?: Tensor<any> | undefined
@@ -14,6 +15,7 @@ export interface NormalisationOptions {
   /** Added to the variance; 1e-5 unless given. */
   epsilon?: number | undefined
 }
+/** What `batchNorm` takes. */
 export interface BatchNormOptions extends NormalisationOptions {
   /** float32 [channels]: the mean that is used when not training, and that moves in place when training. */
   runningMean?: Tensor | undefined
@@ -24,6 +26,7 @@ export interface BatchNormOptions extends NormalisationOptions {
   /** The share of the batch in the running statistics; 0.1 unless given. */
   momentum?: number | undefined
 }
+/** What `layerNorm` takes. */
 export interface LayerNormOptions extends NormalisationOptions {
   /** How many axes, the last ones, are normalised together; 1 unless given. */
   axes?: number | undefined

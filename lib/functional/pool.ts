@@ -7,21 +7,28 @@ import { reshape } from './shape.js'
 import { checkImages, heightOne, named, paddingOf, paddingOfHeightOne, pairOf } from './window.js'
 import type { Pair, WindowPadding, WindowPadding1d } from './window.js'
 
+/** How the windows of a two-dimensional pool lie. */
 export interface PoolOptions {
   /** Places between one window and the next; the window's size unless given. */
   stride?: Pair | undefined
   /** Places around the image, less than the window's size; they never win a maximum. 'valid' (none) unless given. */
   padding?: WindowPadding | undefined
 }
+/** How the windows of a two-dimensional mean lie, and what they divide by. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether padded places count in the divisor; false unless given. */
   countPadding?: boolean | undefined
 }
+/** How the windows of a one-dimensional pool lie. */
 export interface Pool1dOptions {
+  /** Places between one window and the next; the window's size unless given. */
   stride?: number | undefined
+  /** Places around the sequence, less than the window's size; they never win a maximum. 'valid' (none) unless given. */
   padding?: WindowPadding1d | undefined
 }
+/** How the windows of a one-dimensional mean lie, and what they divide by. */
 export interface AvgPool1dOptions extends Pool1dOptions {
+  /** Whether padded places count in the divisor; false unless given. */
   countPadding?: boolean | undefined
 }
 

@@ -8,11 +8,14 @@ import { checkShape, dtypeCode, tensor, type Placement } from './creation.js'
 const distributions = { bits: 0, uniform: 1, normal: 2, integers: 3, bernoulli: 4, permutation: 5 } as const
 const largestSeed = Number.MAX_SAFE_INTEGER
 
-interface Seeded extends Placement {
+/** Where, and from which seed, numbers are drawn. */
+export interface Seeded extends Placement {
   /** A whole number in [0, 2^53): the result then depends on it alone. Without it the device's default generator goes on. */
   seed?: number | undefined
 }
+/** What functions that draw numbers take. */
 export interface RandomOptions<D extends DType> extends Seeded {
+  /** The dtype of the result. */
   dtype?: D | undefined
 }
 

@@ -7,18 +7,22 @@ import { squeeze } from './shape.js'
 
 /** Which axes are reduced: one, several, or all (left out). Negative axes count from the end. */
 export type Axes = number | readonly number[] | undefined
+/** What every reduction takes. */
 export interface ReduceOptions {
   /** Keeps the reduced axes, with size 1. */
   keepDims?: boolean
 }
+/** What `variance` and `std` take. */
 export interface VarianceOptions extends ReduceOptions {
   /** What is taken from the number of elements in the divisor: 1 (the default) for a sample, 0 for a whole population. */
   correction?: number
 }
+/** What `norm` takes. */
 export interface NormOptions extends ReduceOptions {
   /** p of the p-norm: 2 (the default), 1, Infinity, -Infinity, 0 (how many are not zero), or any other number. */
   order?: number
 }
+/** What running sums and products take. */
 export interface CumulateOptions {
   /** Leaves out each element's own value: the first result is 0 (for a product 1). */
   exclusive?: boolean

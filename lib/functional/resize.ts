@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor.js'
 import { call, type DType } from '../tensor.js'
 import { checkImages, pairOf, type Pair } from './window.js'
 
+/** How pictures are resized. */
 export interface ResizeOptions {
   /** 'bilinear' (floats only; without anti-aliasing) unless given, or 'nearest' (any dtype). */
   method?: 'bilinear' | 'nearest' | undefined

@@ -17,6 +17,7 @@ export function where<D extends DType>(
   return call('where', [condition, side(a), side(b)])
 }
 
+/** What `matmul` does to its operands and its result. */
 export interface MatmulOptions {
   /** Takes a as [..., k, m]. */
   transposeA?: boolean

@@ -11,6 +11,7 @@ import { checkShape, dtypeCode, type TensorOptions } from './creation.js'
  */
 export type Selector =
   number | null | '...' | readonly [start?: number | null, stop?: number | null, step?: number | null]
+/** Where `slice` takes its part. */
 export interface SliceOptions {
   /** The axis, 0 by default. */
   axis?: number
@@ -19,6 +20,7 @@ export interface SliceOptions {
 }
 /** For each axis what is added before and behind it, or one number for both; negative numbers cut. One number: for all axes. */
 export type Padding = number | readonly (number | readonly [low: number, high: number])[]
+/** What `pad` puts into the new places. */
 export interface PadOptions {
   /** What the new places hold: one value (the default), the tensor mirrored at its edge element, or its edge element. */
   mode?: 'constant' | 'reflect' | 'replicate'

@@ -26,6 +26,7 @@ export function checkReduction(op: string, reduction: unknown): Reduction {
   return checkWord(op, 'a reduction', reduction, ['mean', 'sum', 'none'] as const)
 }
 
+/** What `crossEntropy` takes. */
 export interface CrossEntropyOptions {
   /** One weight per class, float32 [classes]: how much an example of that class counts. No gradient flows to them. */
   weights?: Tensor<'float32'> | undefined

@@ -9,10 +9,13 @@ import { decodeHeader, encodeHeader, layOut, MAX_HEADER, refusal, type Header } 
 
 /** Named tensors and the texts that stand beside them in a safetensors file. */
 export interface Safetensors {
+  /** The tensors by name. */
   tensors: Map<string, Tensor<DType>>
+  /** Texts by name. */
   metadata: Map<string, string>
 }
 
+/** @inline */
 type Named<T> = Iterable<readonly [string, T]> | Readonly<Record<string, T>>
 
 /**

@@ -6,6 +6,7 @@ import { assign } from '../functional/shape.js'
 import { handleOf, keep, type Tensor } from '../tensor.js'
 import { classNumbers, follow, specOf, takeState, updating, type State } from './check.js'
 
+/** What `Accuracy` takes. */
 export interface AccuracyOptions {
   /** An answer is right where the label is among that many classes with the highest scores: 1 unless given. */
   topK?: number | undefined
@@ -20,6 +21,7 @@ export interface AccuracyOptions {
  *     console.log(await accuracy.value(), await top5.value())
  */
 export class Accuracy {
+  /** Among how many of the highest scores the label has to be. */
   readonly topK: number
   readonly #right: Tensor<'int64'>
   readonly #examples: Tensor<'int64'>

@@ -5,7 +5,7 @@ import { describe, expected, quoted } from '../errors.js'
 import { assign } from '../functional/shape.js'
 import { handleOf, Tensor, tidy, type DType } from '../tensor.js'
 
-/** The state of a metric, for a checkpoint: tensors by name. */
+/** The state of a metric, for a checkpoint: tensors by name. @inline */
 export type State = Record<string, Tensor<any>>
 
 /** @internal Runs an update: no history, and what it makes is freed but for what it keeps. */

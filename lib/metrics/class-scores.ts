@@ -16,6 +16,7 @@ import { Store } from './store.js'
  *     console.log(await birds.averagePrecision(), await scores.rocAuc(), await (await scores.confidence()).calibration())
  */
 export class ClassScores {
+  /** The names of the classes. */
   readonly classes: readonly string[]
   readonly #scores = new Store() // float32 [n, classes]
   readonly #labels = new Store() // int32 [n]

@@ -12,12 +12,13 @@ export type { Average } from './report.js'
 /** A class by name or number. */
 export type ClassOf = string | number
 
+/** What `Confusion` takes. */
 export interface ConfusionOptions {
   /** The class that precision, recall and F1 are about: of two classes the second unless given; of more, the mean over all. */
   positive?: ClassOf | undefined
 }
 
-/** What a metric is asked for: one class, or an average over all. */
+/** What a metric is asked for: one class, or an average over all. @inline */
 export type Of = ClassOf | { average: Average }
 
 const averages = ['macro', 'micro', 'weighted'] as const
@@ -31,6 +32,7 @@ const averages = ['macro', 'micro', 'weighted'] as const
  *     console.log(await confusion.f1({ average: 'macro' }), await confusion.report())
  */
 export class Confusion {
+  /** The names of the classes. */
   readonly classes: readonly string[]
   readonly #counts: Tensor<'int32'>
   readonly #positive: number | undefined

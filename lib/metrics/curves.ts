@@ -13,6 +13,7 @@ export interface Counts {
 
 /** As scikit-learn's `precision_recall_curve`: thresholds rise, and one more point, precision 1 and recall 0, ends the curve. */
 export interface PrecisionRecallCurve {
+  /** Of those taken for positive at each threshold, the share that is. */
   precision: Float64Array
   /** 1 throughout where there are no positive examples, as in scikit-learn. */
   recall: Float64Array
@@ -28,6 +29,7 @@ export interface RocCurve {
   falsePositiveRate: Float64Array
   /** Of the positive examples, the share found; NaN where there are none. */
   truePositiveRate: Float64Array
+  /** As many as points. */
   thresholds: Float64Array
   /** The area by the trapezoidal rule: the probability that a positive example has a higher score than a negative one. */
   area: number
@@ -35,29 +37,43 @@ export interface RocCurve {
 
 /** What a threshold makes of the examples. Shares are 0 where they are 0 / 0; accuracy is NaN without examples. */
 export interface BinaryCounts {
+  /** Scores from here on are positive. */
   threshold: number
+  /** Positive examples taken for positive. */
   truePositives: number
+  /** Negative examples taken for positive. */
   falsePositives: number
+  /** Negative examples taken for negative. */
   trueNegatives: number
+  /** Positive examples taken for negative. */
   falseNegatives: number
+  /** The share of all examples that is taken for what it is. */
   accuracy: number
+  /** Of those taken for positive, the share that is. */
   precision: number
+  /** Of the positive examples, the share found. */
   recall: number
+  /** The harmonic mean of precision and recall. */
   f1: number
 }
 
 /** A threshold and what it gives. */
 export interface OperatingPoint {
+  /** Of those taken for positive, the share that is. */
   precision: number
+  /** Of the positive examples, the share found. */
   recall: number
   /** Scores from here on are positive; Infinity where nothing is. */
   threshold: number
 }
 
+/** The probabilities of one range, and what became of them. */
 export interface CalibrationBin {
   /** The bin holds probabilities in (low, high]; the first one 0 as well. */
   low: number
+  /** Its upper bound. */
   high: number
+  /** The examples in it. */
   count: number
   /** The mean of its probabilities; NaN where it is empty. */
   meanProbability: number
@@ -67,6 +83,7 @@ export interface CalibrationBin {
 
 /** How far probabilities can be taken at their word. */
 export interface Calibration {
+  /** The ranges that probabilities were sorted into. */
   bins: CalibrationBin[]
   /** The expected calibration error: the mean of |share of positives - mean probability| over the bins, weighted with their counts. */
   expectedError: number

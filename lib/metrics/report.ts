@@ -4,7 +4,9 @@ import { inspect } from 'node:util'
 /** How metrics of classes become one: their plain mean, weighted by the classes' examples, or of all classes' counts added up. */
 export type Average = 'macro' | 'micro' | 'weighted'
 
+/** A class's row of the table, or that of a mean over classes. */
 export interface ReportRow {
+  /** The class, or which mean. */
   name: string
   /** Of those taken for the class, the share that is of it; 0 where there are none. */
   precision: number
@@ -77,6 +79,7 @@ export class Report {
     this.accuracy = accuracyOf(matrix)
   }
 
+  /** The table as text. */
   toString(): string {
     const lineOf = (one: ReportRow): string[] => [
       one.name,

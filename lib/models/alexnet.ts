@@ -10,6 +10,7 @@ import {
 } from '../nn/index.js'
 import { checkModel, rateOf, type ModelOptions } from './options.js'
 
+/** What networks with dropout before their dense layers take. */
 export interface DropoutOptions extends ModelOptions {
   /** The rate of dropout before the dense layers; 0.5 unless given. */
   dropout?: number | undefined

@@ -1,6 +1,7 @@
 // What the models' options have in common.
 import { checkInteger, checkOptions, expected, quoted } from '../errors.js'
 
+/** What every model takes. */
 export interface ModelOptions {
   /** The number of classes: scores [n, classes] come out. */
   classes?: number | undefined

@@ -12,6 +12,7 @@ import {
 } from '../nn/index.js'
 import { checkModel, countOf, type ModelOptions } from './options.js'
 
+/** What `resnet18` and `resnet50` take. */
 export interface ResNetOptions extends ModelOptions {
   /**
    * How a network begins. 'large': a convolution of 7x7 and a pool, each with a stride of 2, for pictures of 224 pixels. 'small':
@@ -22,6 +23,7 @@ export interface ResNetOptions extends ModelOptions {
   width?: number | undefined
 }
 
+/** What `resnet` takes. */
 export interface ResNetPlan extends ResNetOptions {
   /** The number of blocks in each stage. A stage but the first halves height and width. */
   blocks: readonly number[]

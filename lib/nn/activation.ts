@@ -36,7 +36,7 @@ const FUNCTIONS = {
   ...{ relu6, hardSigmoid, hardSwish, mish, selu }
 } as const satisfies Record<string, unknown>
 
-/** An activation function that a layer applies to its result. */
+/** An activation function that a layer applies to its result. @useDeclaredType */
 export type ActivationName = keyof typeof FUNCTIONS
 
 /** What convolutions and matmuls can do to their result before they write it. */
@@ -108,6 +108,7 @@ export class SELU extends layerOf(selu) {}
 
 /** x where positive, else slope * x, with a slope that is learnt (He et al. 2015). The weight is [1]. */
 export class PReLU extends Module {
+  /** The slopes below 0, one a channel or one for all. */
   readonly weight: Tensor
 
   /** @param slope the first slope; 0.25 unless given. */
@@ -124,6 +125,7 @@ export class PReLU extends Module {
 
 /** x where positive, else alpha * (exp(x) - 1). */
 export class ELU extends Module {
+  /** What large negative values go towards, with the sign turned. */
   readonly alpha: number
 
   constructor(alpha = 1) {
@@ -143,6 +145,7 @@ export class ELU extends Module {
 
 /** x where positive, else slope * x. */
 export class LeakyReLU extends Module {
+  /** The slope below 0. */
   readonly slope: number
 
   constructor(slope = 0.01) {
@@ -162,6 +165,7 @@ export class LeakyReLU extends Module {
 
 /** exp(x) over its sum along `axis` (the last unless given). */
 export class Softmax extends Module {
+  /** The axis whose values come to 1 together. */
   readonly axis: number
 
   constructor(axis = -1) {
@@ -177,6 +181,7 @@ export class Softmax extends Module {
 
 /** The logarithm of the softmax along `axis` (the last unless given). */
 export class LogSoftmax extends Module {
+  /** The axis whose probabilities come to 1 together. */
   readonly axis: number
 
   constructor(axis = -1) {

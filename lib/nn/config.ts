@@ -25,8 +25,14 @@ export type ConfigValue =
  *
  *     { type: 'Conv2d', arguments: [32, 3, { padding: 'same', activation: 'relu' }] }
  */
-export type ModuleConfig = { readonly type: string; readonly arguments: readonly ConfigValue[] }
+export type ModuleConfig = {
+  /** The name of its class. */
+  readonly type: string
+  /** What the class's constructor takes. */
+  readonly arguments: readonly ConfigValue[]
+}
 
+/** What `fromConfig` takes. */
 export interface FromConfigOptions {
   /** Layers that are told their `inputs` make their weights at once: at most so many elements; 2^28 unless given. */
   maxParameters?: number | undefined

@@ -21,6 +21,7 @@ interface CommonOptions extends WeightedOptions {
   groups?: number | undefined
 }
 
+/** What `Conv2d` takes. */
 export interface ConvOptions extends CommonOptions {
   /** Places between one window and the next; 1 unless given. */
   stride?: Pair | undefined
@@ -30,12 +31,17 @@ export interface ConvOptions extends CommonOptions {
   dilation?: Pair | undefined
 }
 
+/** What `Conv1d` takes. */
 export interface Conv1dOptions extends CommonOptions {
+  /** Places between one window and the next; 1 unless given. */
   stride?: number | undefined
+  /** Zeros around the sequence; 'valid' (none) unless given, 'same' for results of size / stride. */
   padding?: WindowPadding1d | undefined
+  /** Places between one weight and the next; 1 unless given. */
   dilation?: number | undefined
 }
 
+/** What `ConvTranspose2d` takes. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** What is cut off the result; 'valid' (none) unless given. */
   padding?: Exclude<WindowPadding, 'same'> | undefined
@@ -47,7 +53,9 @@ const OPTIONS = ['stride', 'padding', 'dilation', 'groups']
 
 /** What the convolution layers share: the checks of their settings, and their weights. */
 abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends Weighted<Options> {
+  /** The channels of the result. */
   readonly filters: number
+  /** The window's size along each axis. */
   readonly kernel: readonly number[]
   readonly #op: string
 
@@ -62,6 +70,7 @@ abstract class Convolution<Options extends ConvOptions | Conv1dOptions> extends 
     this.prepareIfTold(op)
   }
 
+  /** The number of input channels, if it can be cut into the groups. */
   protected checkInputs(inputs: number): number {
     const { groups = 1 } = this.options
     if (inputs % groups === 0) return inputs
@@ -157,11 +166,13 @@ export class ConvTranspose2d extends Convolution<ConvTransposeOptions> {
     return input.size * (this.weight.size / this.weight.shape[0]!)
   }
 
+  /** The weight [inputs, height, width, filters / groups], and the bias. */
   override variablesFor([inputs]: readonly number[]): Variables {
     const { groups = 1 } = this.options
     return weightAndBias(this.options, [this.checkInputs(inputs!), ...this.kernel, this.filters / groups], this.filters)
   }
 
+  /** The first axis of the weight. */
   override sizeFrom(shapes: ReadonlyMap<string, readonly number[]>): [number] | undefined {
     const shape = shapes.get('weight')
     return shape?.length === 4 ? [shape[0]!] : undefined

@@ -10,6 +10,7 @@ import { shapeText } from './names.js'
  * In training sets each value to 0 with probability `rate` and divides the others by 1 - rate; in use passes its input on.
  */
 export class Dropout extends Module {
+  /** The probability that a value becomes 0. */
   readonly rate: number
 
   constructor(rate = 0.5) {

@@ -9,6 +9,7 @@ import { Module } from './module.js'
 import { parameter } from './parameter.js'
 import { checkInitial } from './settings.js'
 
+/** What `Embedding` takes. */
 export interface EmbeddingOptions {
   /** Draws the first vectors; normal with deviation 1 unless given. */
   initializer?: InitializerOption | undefined
@@ -20,8 +21,11 @@ export interface EmbeddingOptions {
 
 /** A vector of `size` numbers for each of `count` indices: int32 or int64 [...] to [..., size]. The weight is [count, size]. */
 export class Embedding extends Module {
+  /** [count, size] */
   readonly weight: Tensor
+  /** The number of vectors. */
   readonly count: number
+  /** The numbers in each of them. */
   readonly size: number
 
   constructor(count: number, size: number, options: EmbeddingOptions = {}) {

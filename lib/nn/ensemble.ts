@@ -14,6 +14,7 @@ import { shapeText } from './names.js'
  * softmaxes. In training it is the module itself.
  */
 export class FlipAverage extends Module {
+  /** What is asked twice. */
   readonly module: Module
 
   constructor(module: Module) {
@@ -37,6 +38,7 @@ export class FlipAverage extends Module {
  *     new nn.ClassGroups([0, 0, 1, 0, 0, 0, 0, 0, 0, 0])     // of CIFAR-10's ten classes the third is class 1, the others are class 0
  */
 export class ClassGroups extends Module {
+  /** The class that each of the finer classes belongs to. */
   readonly groups: readonly number[]
   /** For each class the scores of its finer ones, filled up to one number; and minus infinity where it was filled up. */
   readonly #picks: Resident<'int32'>

@@ -5,6 +5,7 @@ import { Module } from './module.js'
 
 /** Makes one axis of all axes from `axis` on (1 unless given): [n, height, width, channels] to [n, height * width * channels]. */
 export class Flatten extends Module {
+  /** The first axis that is joined with those behind it. */
   readonly axis: number
 
   constructor(axis = 1) {

@@ -58,6 +58,7 @@ export {
   GlobalMaxPool2d,
   MaxPool1d,
   MaxPool2d,
+  type AvgPool1dOptions,
   type AvgPoolOptions,
   type Pool1dOptions,
   type PoolOptions

@@ -3,6 +3,7 @@ import { expected, quoted } from '../errors.js'
 import { full, matmul, random, where } from '../functional.js'
 import type { FloatDType, Tensor } from '../tensor.js'
 
+/** What every initialiser takes. */
 export interface InitOptions {
   /** Draws the same values each time; without it they come from the generator that `nt.random.seed` sets. */
   seed?: number | undefined
@@ -18,6 +19,7 @@ export type InitializerOption = Initializer | InitializerName | InitializerSetti
 
 /** An initialiser of `nn.init` with options of its own: `{ name: 'kaimingNormal', mode: 'fanOut' }`. */
 export interface InitializerSettings {
+  /** Which one. */
   name: InitializerName
   [option: string]: number | string
 }
@@ -25,6 +27,7 @@ export interface InitializerSettings {
 /** What follows the layer: it decides how much wider the weights have to be to keep the signal's size. */
 export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu'
 
+/** What `kaimingUniform` and `kaimingNormal` take. */
 export interface KaimingOptions extends InitOptions {
   /** The slope of leakyRelu below 0; 0 unless given. */
   slope?: number | undefined
@@ -34,6 +37,7 @@ export interface KaimingOptions extends InitOptions {
   nonlinearity?: Nonlinearity | undefined
 }
 
+/** What `xavierUniform` and `xavierNormal` take. */
 export interface XavierOptions extends InitOptions {
   /** A factor for the deviation; 1 unless given. */
   gain?: number | undefined
@@ -114,8 +118,10 @@ export function truncatedNormal(
   return values.clip(-CUT, CUT).mul(std).add(mean).astype(dtype) as Tensor
 }
 
+/** Zeros. */
 export const zeros: Initializer = (shape, options = {}) => constant(0)(shape, options)
 
+/** Ones. */
 export const ones: Initializer = (shape, options = {}) => constant(1)(shape, options)
 
 /** All values are `value`. */
@@ -166,7 +172,7 @@ const NAMED = {
   constant: (shape, { value = 0, ...options }: InitOptions & { value?: number } = {}) => constant(value)(shape, options)
 } satisfies Record<string, Initializer>
 
-/** The initialisers that an option can name. */
+/** The initialisers that an option can name. @useDeclaredType */
 export type InitializerName = keyof typeof NAMED
 
 /** @internal The name of an initialiser of this file. */

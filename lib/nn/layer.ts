@@ -11,12 +11,17 @@ import { buffer, parameter, type VariableKind } from './parameter.js'
 
 /** One tensor of a layer, as it will be made. */
 export interface Variable {
+  /** Whether it is trained. */
   kind: VariableKind
+  /** Its shape. */
   shape: readonly number[]
+  /** Its dtype. */
   dtype: DType
+  /** Makes its first values. */
   initial: () => Tensor<DType>
 }
 
+/** A layer's tensors, by the names of its fields. */
 export type Variables = Record<string, Variable>
 
 /**

@@ -7,17 +7,18 @@ import type { Variables } from './layer.js'
 import { weightAndBias } from './settings.js'
 import { Weighted, type WeightedOptions } from './weighted.js'
 
-export type LinearOptions = WeightedOptions
+export type { WeightedOptions as LinearOptions } from './weighted.js'
 
 /**
  * x W^T + b over the last axis: [..., inputs] to [..., outputs]. The weight is [outputs, inputs], as in PyTorch.
  *
  *     new nn.Linear(512, { activation: 'relu' })
  */
-export class Linear extends Weighted<LinearOptions> {
+export class Linear extends Weighted<WeightedOptions> {
+  /** The size of the result's last axis. */
   readonly outputs: number
 
-  constructor(outputs: number, options: LinearOptions = {}) {
+  constructor(outputs: number, options: WeightedOptions = {}) {
     super('Linear', options)
     remember(this, outputs, options)
     this.outputs = countOf('Linear', 'outputs', outputs)

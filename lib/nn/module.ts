@@ -29,6 +29,7 @@ export abstract class Module<Output = Tensor> {
   #frozen = false
   #placed: string | undefined
 
+  /** What the module makes of its inputs. */
   abstract forward(...inputs: any[]): Output
 
   /** Whether the module behaves as in training: dropout drops, batch norm uses the batch's statistics. True at first. */

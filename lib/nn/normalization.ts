@@ -9,6 +9,7 @@ import { ones, zeros } from './init.js'
 import { Layer, type Variable, type Variables } from './layer.js'
 import { typed } from './settings.js'
 
+/** What every normalisation takes. */
 export interface NormOptions {
   /** Added to the variance; 1e-5 unless given. */
   epsilon?: number | undefined
@@ -22,10 +23,15 @@ const OPTIONS = ['epsilon', 'affine', 'dtype']
 
 /** What the normalisations share: weight and bias of the size of what they normalise. */
 abstract class Norm extends Layer {
+  /** What the normalised values are multiplied by. */
   declare readonly weight?: Tensor
+  /** What is added then. */
   declare readonly bias?: Tensor
+  /** Added to the variance. */
   readonly epsilon: number
+  /** Whether there are weight and bias. */
   readonly affine: boolean
+  /** That of weight and bias. */
   protected readonly dtype: FloatDType
   readonly #bias: boolean
 
@@ -40,6 +46,7 @@ abstract class Norm extends Layer {
     this.reserve(...(this.affine ? ['weight', ...(bias ? ['bias'] : [])] : []), ...buffers)
   }
 
+  /** Weight and bias of the shape of what is normalised, where it is `affine`. */
   override variablesFor(shape: readonly number[]): Variables {
     if (!this.affine) return {}
     const { dtype } = this
@@ -53,6 +60,7 @@ abstract class Norm extends Layer {
   }
 }
 
+/** What `BatchNorm` takes. */
 export interface BatchNormOptions extends NormOptions {
   /** The share of the new batch in the running statistics; 0.1 unless given. */
   momentum?: number | undefined
@@ -65,8 +73,11 @@ export interface BatchNormOptions extends NormOptions {
  * mean and variance, which also move the buffers `runningMean` and `runningVariance` (unbiased); in use with these.
  */
 export class BatchNorm extends Norm {
+  /** The mean of each channel that is used when not training. */
   declare readonly runningMean: Tensor
+  /** The variance of each channel that is used when not training. */
   declare readonly runningVariance: Tensor
+  /** The share of a new batch in these. */
   readonly momentum: number
 
   constructor(options: BatchNormOptions = {}) {
@@ -81,6 +92,7 @@ export class BatchNorm extends Norm {
     return batchNorm(x, { ...affineOf(this, x), runningMean, runningVariance, training, momentum, epsilon })
   }
 
+  /** Weight and bias [channels], where it is `affine`, and the running statistics. */
   override variablesFor(shape: readonly number[]): Variables {
     const variable = (initial: () => Tensor): Variable => ({ kind: 'buffer', shape, dtype: 'float32', initial })
     return {
@@ -91,6 +103,7 @@ export class BatchNorm extends Norm {
   }
 }
 
+/** What `LayerNorm` takes. */
 export interface LayerNormOptions extends NormOptions {
   /** How many axes, the last ones, are normalised together; 1 unless given. */
   axes?: number | undefined
@@ -100,6 +113,7 @@ export interface LayerNormOptions extends NormOptions {
 
 /** Normalises the last axes of each sample (Ba, Kiros and Hinton 2016); the same in training and in use. */
 export class LayerNorm extends Norm {
+  /** How many axes, the last ones, are normalised together. */
   readonly axes: number
 
   constructor(options: LayerNormOptions = {}) {
@@ -118,6 +132,7 @@ export class LayerNorm extends Norm {
   }
 }
 
+/** What `GroupNorm` takes. */
 export interface GroupNormOptions extends NormOptions {
   /** The number of channels; taken from the first input unless given. */
   inputs?: number | undefined
@@ -128,6 +143,7 @@ export interface GroupNormOptions extends NormOptions {
  * in training and in use.
  */
 export class GroupNorm extends Norm {
+  /** The number of groups of channels. */
   readonly groups: number
 
   constructor(groups: number, options: GroupNormOptions = {}) {
@@ -142,6 +158,7 @@ export class GroupNorm extends Norm {
     return groupNorm(x, this.groups, { ...affineOf(this, x), epsilon: this.epsilon })
   }
 
+  /** Weight and bias [channels], where it is `affine`. */
   override variablesFor(shape: readonly number[]): Variables {
     if (shape[0]! % this.groups !== 0) {
       throw expected('GroupNorm', `channels in ${this.groups} groups of one size`, `${shape[0]}`)

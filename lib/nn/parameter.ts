@@ -3,6 +3,7 @@ import { expected, quoted } from '../errors.js'
 import { requireGradient } from '../autograd.js'
 import { keep, Tensor, type DType, type FloatDType } from '../tensor.js'
 
+/** 'parameter': trained and saved; 'buffer': only saved. */
 export type VariableKind = 'parameter' | 'buffer'
 
 const kinds = new WeakMap<Tensor<DType>, VariableKind>()

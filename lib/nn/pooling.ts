@@ -28,6 +28,7 @@ import { countOf } from './check.js'
 import { shapeText } from './names.js'
 import { Module } from './module.js'
 
+/** What `MaxPool2d` takes. */
 export interface PoolOptions {
   /** The places that the window moves on by; the window's size unless given. */
   stride?: Pair | undefined
@@ -36,7 +37,9 @@ export interface PoolOptions {
 }
 
 abstract class Pool<Options extends PoolOptions | Pool1dOptions> extends Module {
+  /** The window's height and width. */
   readonly size: readonly [number, number]
+  /** As they were given. */
   protected readonly options: Options
 
   constructor(op: string, size: Pair, options: Options, names: string[]) {
@@ -69,6 +72,7 @@ export class MaxPool2d extends Pool<PoolOptions> {
   }
 }
 
+/** What `AvgPool2d` takes. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether padded places count in the divisor; false unless given. */
   countPadding?: boolean | undefined
@@ -85,6 +89,7 @@ export class AvgPool2d extends Pool<AvgPoolOptions> {
   }
 }
 
+/** What `MaxPool1d` takes. */
 export interface Pool1dOptions {
   /** The places that the window moves on by; the window's size unless given. */
   stride?: number | undefined
@@ -103,9 +108,15 @@ export class MaxPool1d extends Pool<Pool1dOptions> {
   }
 }
 
+/** What `AvgPool1d` takes. */
+export interface AvgPool1dOptions extends Pool1dOptions {
+  /** Whether padded places count in the divisor; false unless given. */
+  countPadding?: boolean | undefined
+}
+
 /** The mean of the values in each window of sequences [n, length, channels]. */
-export class AvgPool1d extends Pool<Pool1dOptions & { countPadding?: boolean | undefined }> {
-  constructor(size: number, options: Pool1dOptions & { countPadding?: boolean | undefined } = {}) {
+export class AvgPool1d extends Pool<AvgPool1dOptions> {
+  constructor(size: number, options: AvgPool1dOptions = {}) {
     super('AvgPool1d', countOf('AvgPool1d', 'a window size', size), options, ['stride', 'padding', 'countPadding'])
   }
 
@@ -145,6 +156,7 @@ interface Uneven {
 
 /** What adaptive pools share: a result of a fixed height and width. */
 abstract class AdaptivePool extends Module {
+  /** Height and width of the result. */
   readonly size: readonly [number, number]
   readonly #op: string
   readonly #uneven = new Map<string, Uneven>()

@@ -7,6 +7,7 @@ import { remember } from './arguments.js'
 import { checkModule } from './check.js'
 import { Module } from './module.js'
 
+/** What `Residual` takes. */
 export interface ResidualOptions {
   /** Applied to the sum; none unless given. */
   activation?: ActivationName | undefined
@@ -22,7 +23,9 @@ export interface ResidualOptions {
  *     )
  */
 export class Residual extends Module {
+  /** What the input is added to. */
   readonly body: Module
+  /** What the input goes through before it is added. */
   readonly shortcut: Module | undefined
   readonly #activation: ActivationName | undefined
 

@@ -52,6 +52,7 @@ export class Sequential<Layers extends readonly Module[] = readonly Module[]> ex
     return layer
   }
 
+  /** The modules in their order. */
   [Symbol.iterator](): IterableIterator<Module> {
     return this.layers.values()
   }

@@ -5,6 +5,7 @@ import type { ActivationName } from './activation.js'
 import { defaultWeight, fans, initializerOf, uniform, type InitializerOption, type InitOptions } from './init.js'
 import type { Variable } from './layer.js'
 
+/** What layers with a weight and a bias take. */
 export interface WeightOptions {
   /** Whether a bias is added; true unless given. */
   bias?: boolean | undefined

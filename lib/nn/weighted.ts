@@ -6,6 +6,7 @@ import { countOf } from './check.js'
 import { Layer } from './layer.js'
 import { checkInitial, typed, WEIGHT_OPTIONS, type WeightOptions } from './settings.js'
 
+/** What `Linear` takes, and so do all layers whose weight's size follows from their input. */
 export interface WeightedOptions extends WeightOptions {
   /** The size of the input's last axis, e.g. the number of channels; taken from the first input unless given. */
   inputs?: number | undefined
@@ -18,8 +19,11 @@ export interface Epilogue<D extends FloatDType> {
 }
 
 export abstract class Weighted<Options extends WeightedOptions> extends Layer {
+  /** What the input is multiplied by. */
   declare readonly weight: Tensor
+  /** [outputs], added to the product. */
   declare readonly bias?: Tensor
+  /** As they were given. */
   protected readonly options: Options
   readonly #activation: SplitActivation
 

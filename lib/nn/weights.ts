@@ -9,11 +9,13 @@ import type { Module } from './module.js'
 import { BUILD_HINT, join, shapeText } from './names.js'
 import { kindOf } from './parameter.js'
 
+/** What `save` takes. */
 export interface SaveOptions {
   /** Texts to keep in the file's metadata, beside the format, the library's version and the layout of the weights. */
   metadata?: Record<string, string> | undefined
 }
 
+/** What `load` takes. */
 export interface LoadOptions {
   /**
    * What the names of the module's tensors begin with in the file; tensors of other names are left alone. The network in a

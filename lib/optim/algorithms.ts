@@ -2,6 +2,7 @@
 import { checkOptions, describe, expected } from '../errors.js'
 import { checkOption, Optimizer, type OptimizerOptions } from './optimizer.js'
 
+/** What `SGD` takes. */
 export interface SGDOptions extends OptimizerOptions {
   /** The part of the last step that is kept: v = momentum * v + g (0 unless given). */
   momentum?: number | undefined
@@ -29,6 +30,7 @@ export class SGD extends Optimizer {
   }
 }
 
+/** What `Adam` and `AdamW` take. */
 export interface AdamOptions extends OptimizerOptions {
   /** How much of the mean of the gradients, and of their squares, is kept ([0.9, 0.999] unless given). */
   betas?: readonly [number, number] | undefined

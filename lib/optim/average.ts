@@ -14,10 +14,13 @@ import { checkState, type State, type Wanted } from './state.js'
 
 /** What can be averaged: a Module. */
 export interface Averageable {
+  /** What is averaged. */
   namedParameters(): ReadonlyMap<string, Tensor<any>>
+  /** What is taken over as it is, or averaged, as the options say. */
   namedBuffers(): ReadonlyMap<string, Tensor<any>>
 }
 
+/** What `WeightAverage` takes. */
 export interface WeightAverageOptions {
   /** How much of the average stays at an update; 0.999 unless given. */
   decay?: number | undefined

@@ -18,6 +18,7 @@ import { checkState, type Wanted } from './state.js'
 /** What an optimizer trains: anything with `parameters()` (a Module), or the parameters themselves. */
 export type Trainable = { parameters(): Iterable<Tensor<any>> } | Iterable<Tensor<any>>
 
+/** What every optimizer takes. */
 export interface OptimizerOptions {
   /** A number, or a schedule: `optim.cosine(0.1, { steps: 1000 })`. */
   learningRate?: number | Schedule | undefined
@@ -51,7 +52,9 @@ type Slots = Record<string, Tensor<'float32'>>
 
 /** An optimizer as plain data: its class, and all of its options. */
 export interface OptimizerDescription {
+  /** The name of its class. */
   kind: string
+  /** A number, or the schedule. */
   learningRate: number | ScheduleDescription
   [option: string]: unknown
 }
@@ -89,6 +92,7 @@ export abstract class Optimizer {
   get learningRate(): number | Schedule {
     return this.#learningRate
   }
+  /** A rate from 0, or a schedule. */
   set learningRate(value: number | Schedule) {
     if (!(value instanceof Schedule)) {
       checkOption(this.#name, 'learningRate', value, 0, Infinity)

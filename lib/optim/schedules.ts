@@ -7,16 +7,23 @@ import type { Tensor } from '../tensor.js'
 
 /** The arithmetic that a formula is written in: T is a number, or a float32 tensor. */
 export interface Arithmetic<T> {
+  /** a + b */
   add(a: T | number, b: T | number): T
+  /** a - b */
   sub(a: T | number, b: T | number): T
+  /** a * b */
   mul(a: T | number, b: T | number): T
+  /** The smaller of a and b. */
   minimum(a: T | number, b: number): T
+  /** The whole number at or below a. */
   floor(a: T): T
+  /** The cosine of a, in radians. */
   cos(a: T): T
   /** A constant to the power of a. */
   power(base: number, a: T): T
   /** a where t < bound, else b. */
   below(t: T, bound: number, a: T, b: T): T
+  /** `value` as a T. */
   constant(value: number): T
 }
 
@@ -47,6 +54,7 @@ const overTensors = (like: Scalar): Arithmetic<Scalar> => ({
 
 /** A schedule as plain data: which one, and its options. */
 export interface ScheduleDescription {
+  /** The name of the function that makes it. */
   kind: string
   [option: string]: number | string | readonly number[] | ScheduleDescription
 }

@@ -2,6 +2,7 @@
 import { describe, expected } from '../errors.js'
 import { Tensor, type DType } from '../tensor.js'
 
+/** @inline */
 export type State = Record<string, Tensor<any>>
 
 /** How a tensor of a state must be. */

@@ -8,11 +8,13 @@ export type EpochFigures = Readonly<Record<string, number>>
 
 /** Called in turn and waited for. What one throws ends the training. */
 export interface Callbacks {
+  /** Before the first batch. */
   onStart?(run: Run): void | Promise<void>
   /** After each batch; `loss` is a tensor that nobody has waited for yet. */
   onBatchEnd?(batch: { epoch: number; batch: number; loss: Tensor<'float32'> }): void | Promise<void>
   /** After each epoch, when its files are written; with `false` as the answer the training ends. */
   onEpochEnd?(epoch: number, figures: EpochFigures): void | boolean | Promise<void | boolean>
+  /** After the last epoch; not after an error or an interruption. */
   onEnd?(run: Run): void | Promise<void>
 }
 

@@ -29,11 +29,15 @@ export interface Evaluation {
   pictures: number
   /** The mean over the pictures. */
   loss: number
+  /** The share of the pictures whose class was found. */
   accuracy: number
-  /** Of the positive class; without one the mean over the classes. So are recall and f1. */
+  /** Of the positive class; without one the mean over the classes. */
   precision: number
+  /** As precision. */
   recall: number
+  /** As precision. */
   f1: number
+  /** How often each class was taken for each. */
   confusion: Confusion
   /** The probabilities of the positive class, for curves: `scores.recallAt({ precision: 0.97 })`; undefined without one. */
   scores: Scores | undefined

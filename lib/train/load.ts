@@ -13,6 +13,7 @@ import { readRunConfig, type RunConfig } from './run-config.js'
 /** Which of a run's weights: those after the last epoch, or those of the epoch that did best on the validation set. */
 export type WeightsOf = 'last' | 'best'
 
+/** What `load` takes. */
 export interface LoadRunOptions {
   /** A network of the form that was trained: for one that has a class of your own. Its weights are replaced by the run's. */
   network?: Module | undefined

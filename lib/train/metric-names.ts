@@ -20,6 +20,7 @@ const ofScores = {
  * Of the confusion matrix: 'accuracy', 'precision', 'recall', 'f1' (of the positive class; without one the mean over the
  * classes). Of the positive class's probabilities: 'averagePrecision', 'rocAuc', and 'recall@0.97', the largest recall that a
  * threshold gives with a precision of at least 0.97.
+ * @useDeclaredType
  */
 export type MetricName = keyof typeof ofConfusion | keyof typeof ofScores | `recall@${number}`
 

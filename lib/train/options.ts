@@ -22,16 +22,21 @@ import type { RunRecipe } from './run-config.js'
 
 /** How many optimizer steps a training has, for schedules of the learning rate. */
 export interface Steps {
+  /** In the whole training. */
   total: number
+  /** In one pass. */
   perEpoch: number
 }
 
 /** An AbortSignal: said without its type, which not every program has declared. */
 export interface Abortable {
+  /** Whether the training is to end. */
   readonly aborted: boolean
+  /** Throws the reason, if it is. */
   throwIfAborted(): void
 }
 
+/** When a training ends before its last epoch. */
 export interface EarlyStopping {
   /** Epochs without a better value of `monitor` after which training ends. */
   patience: number
@@ -39,6 +44,7 @@ export interface EarlyStopping {
   minDelta?: number | undefined
 }
 
+/** What `fit` takes. */
 export interface FitOptions {
   /** Watched after each epoch, never trained on. */
   validation?: ImageDataset | undefined
@@ -76,7 +82,9 @@ export interface FitOptions {
   seed?: number | undefined
   /** The validation metric by which `best` is chosen and early stopping decides: 'accuracy' unless given. */
   monitor?: MetricName | 'loss' | undefined
+  /** Ends the training when `monitor` has stopped becoming better; never unless given. */
   earlyStopping?: EarlyStopping | undefined
+  /** Functions that are called as the training goes. */
   callbacks?: Callbacks | readonly Callbacks[] | undefined
   /** Ends the training after the batch that is being done, as Ctrl-C does; `fit` then rejects with the signal's reason. */
   signal?: Abortable | undefined

@@ -37,11 +37,13 @@ export class Predictor {
   readonly folder: string
   /** In the mode for use. */
   readonly network: Module
+  /** The names of the classes, in the order of the network's outputs. */
   readonly classes: readonly string[]
   /** The class that precision and recall are about, where the run had one. */
   readonly positive: string | undefined
   /** [height, width, channels] of what the network takes; photos of other sizes are brought to it. */
   readonly inputShape: readonly [number, number, number]
+  /** Mean and deviation that pixels are normalised by. */
   readonly normalize: Statistics | undefined
 
   /** @internal */

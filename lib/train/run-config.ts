@@ -19,6 +19,7 @@ const MAX_DEPTH = 150
 export interface RunConfig {
   /** The library's version that made the run. */
   needletail: string
+  /** The name of the run, without its number. */
   name: string
   /** The network as nn.fromConfig takes it; null where it has a class of the user's own. */
   network: unknown
@@ -26,9 +27,11 @@ export interface RunConfig {
   networkClass: string
   /** [height, width, channels] of one picture. */
   inputShape: [number, number, number]
+  /** The names of the classes. */
   classes: string[]
   /** The class that precision and recall are about. */
   positive: string | null
+  /** Mean and deviation that pixels are normalised by. */
   normalize: Statistics | null
   /** What fit was called with. */
   training: Record<string, unknown>
@@ -38,8 +41,11 @@ export interface RunConfig {
 
 /** A training that the command line has a name for. */
 export interface RunRecipe {
+  /** What was trained, e.g. birds. */
   task: string
+  /** The recipe. */
   name: string
+  /** The recipe's options. */
   options: Record<string, unknown>
 }
 
