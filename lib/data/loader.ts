@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { checkDevice } from '../device.js'
 import { checkInteger, checkOptions, expected } from '../errors.js'
-import type { BatchImagesOptions } from '../functional/batch.js'
+import type { AugmentationNumbers } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { permutation, uniform } from '../functional/random.js'
 import { arange, slice } from '../functional/shape.js'
@@ -38,6 +38,9 @@ export interface DataLoaderOptions {
   device?: string | undefined
 }
 
+/** Steps that may wait in the device's queue while another batch is made. */
+const AHEAD = 2
+
 const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLast', 'balance', 'device']
 
 /**
@@ -59,7 +62,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly #seed: number
   readonly #dropLast: boolean
   readonly #balance: readonly number[] | undefined
-  readonly #options: BatchImagesOptions
+  readonly #options: AugmentationNumbers & Statistics
 
   constructor(dataset: ImageDataset, options: DataLoaderOptions = {}) {
     const op = 'DataLoader'
@@ -100,18 +103,23 @@ export class DataLoader implements AsyncIterable<Batch> {
     const epoch = this.epoch++
     const { length } = this.dataset
     const order = await this.#order(epoch)
-    const options = { ...this.#options, seed: this.#seed, epoch }
-    let before: Tensor<'int32'> | undefined
+    const { device } = this
+    const { mean, std, ...changes } = this.#options
+    const [means, stds] = [tensor([...mean], { device }), tensor([...std], { device })]
+    const options = { ...changes, mean: means, std: stds, seed: this.#seed, epoch }
+    const done: Promise<unknown>[] = []
     for (let batch = first; batch < this.length; batch++) {
       const start = batch * this.batchSize
       const positions = slice(order, start, Math.min(start + this.batchSize, length))
-      // The queue is in order: once the positions of the batch before are there, only its step still waits.
-      await before?.data()
-      before?.dispose()
-      before = positions
+      // The queue is in order: what is read behind a batch's step is there when that step is done.
+      if (done.length === AHEAD) await done.shift()
       // Reading may be done at once, which would never let a timer run.
       await setImmediate()
       yield this.dataset.batch(positions, options)
+      const step = positions.data()
+      step.catch(() => {}) // told to who waits for it; nobody does once the loop has been left
+      done.push(step)
+      positions.dispose()
     }
   }
 

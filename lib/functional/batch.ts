@@ -1,19 +1,20 @@
 // A batch for training, made from pictures that stay in device memory as bytes.
 import { checkOptions, describe, expected, quoted } from '../errors.js'
-import { call, type DType, type Tensor } from '../tensor.js'
+import { call, Tensor, type DType } from '../tensor.js'
 import { AUGMENTATION_NAMES, batchParameters, type AugmentationNumbers } from './augmentation.js'
 import { tensor } from './creation.js'
 
 export type { AugmentationFill, AugmentationNumbers } from './augmentation.js'
 
 export interface BatchImagesOptions extends AugmentationNumbers {
-  /** The mean of each channel, of values from 0 to 1. */
-  mean: readonly number[]
-  /** The standard deviation of each channel, above 0. */
-  std: readonly number[]
+  /** The mean of each channel, of values from 0 to 1; a tensor's numbers are not checked. */
+  mean: readonly number[] | Tensor<'float32'>
+  /** The standard deviation of each channel, above 0; a tensor's numbers are not checked. */
+  std: readonly number[] | Tensor<'float32'>
 }
 
 function perChannel(name: string, values: unknown, low: number, { device }: Tensor<DType>): Tensor<'float32'> {
+  if (values instanceof Tensor) return values as Tensor<'float32'>
   if (!Array.isArray(values) || !values.every((v) => typeof v === 'number' && Number.isFinite(v) && v > low)) {
     const what = low === 0 ? 'numbers above 0' : 'finite numbers'
     throw expected('batchImages', `${name} as an array of ${what}, one per channel`, quoted(values))
@@ -42,7 +43,7 @@ export function batchImages(
   const mean = perChannel('mean', options.mean, -Infinity, images)
   const std = perChannel('std', options.std, 0, images)
   const batch = call('batch', [images, indices, mean, std], parameters)
-  mean.dispose()
-  std.dispose()
+  if (mean !== options.mean) mean.dispose()
+  if (std !== options.std) std.dispose()
   return batch
 }

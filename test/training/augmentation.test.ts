@@ -7,7 +7,7 @@ import { augmented, type Pictures } from './augmented.js'
 import { hash, near } from './support.js'
 import { onEachDevice } from '../support/devices.js'
 
-type Options = Omit<nt.BatchImagesOptions, 'mean' | 'std'>
+type Options = nt.AugmentationNumbers
 
 const means = [0.45, 0.5, 0.3, 0.6, 0.2]
 const deviations = [0.25, 0.5, 0.75, 0.3, 1]
@@ -16,7 +16,7 @@ function pictures(n: number, height: number, width: number, channels: number): P
   const pixels = Uint8Array.from({ length: n * height * width * channels }, (_, i) => hash(3, i) >>> 24)
   return { pixels, height, width, channels }
 }
-const complete = ({ channels }: Pictures, options: Options): nt.BatchImagesOptions => ({
+const complete = ({ channels }: Pictures, options: Options): nt.AugmentationNumbers & nt.Statistics => ({
   mean: means.slice(0, channels),
   std: deviations.slice(0, channels),
   ...options

@@ -1,5 +1,5 @@
 // The batch op's augmentation in its simplest form, one value at a time in float64: what native/augmentation.h says.
-import type { BatchImagesOptions } from '../../lib/index.js'
+import type { AugmentationNumbers, Statistics } from '../../lib/index.js'
 
 export interface Pictures {
   pixels: Uint8Array
@@ -40,7 +40,7 @@ function mirrored(at: number, n: number): number {
 }
 
 /** One picture as `options` change it. */
-export function augmented(set: Pictures, index: number, options: BatchImagesOptions): number[] {
+export function augmented(set: Pictures, index: number, options: AugmentationNumbers & Statistics): number[] {
   const { pixels, height, width, channels } = set
   const { mean, std, seed = 0, epoch = 0, fill = 'mean' } = options
   const words = (number: number): [number, number, number, number] =>
