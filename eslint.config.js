@@ -28,6 +28,7 @@ export default defineConfig(
     'prebuilds',
     'runs',
     '**/*.generated.ts',
+    '**/*_pb.ts',
     'test/fixtures',
     'test/package/fixtures'
   ]),

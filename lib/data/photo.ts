@@ -104,6 +104,16 @@ export async function resizePixels(
     .toBuffer()
 }
 
+/** Pixels [height, width, channels] of 1 (grey), 3 or 4 channels as a PNG file. */
+export async function encodePng(op: string, pixels: Uint8Array, shape: readonly number[]): Promise<Uint8Array> {
+  const [height, width, channels] = shape as [number, number, 1 | 3 | 4]
+  const sharp = await loadSharp(op)
+  return sharp(pixels, { raw: { width, height, channels }, limitInputPixels: false })
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .png()
+    .toBuffer()
+}
+
 async function readBytes(op: string, path: string): Promise<Uint8Array> {
   try {
     const info = await stat(path)

@@ -5,6 +5,7 @@ import { exists } from '../data/cache.js'
 import { plans } from '../device.js'
 import { expected } from '../errors.js'
 import type { Module } from '../nn/module.js'
+import { Board } from './board.js'
 import type { EpochFigures } from './callbacks.js'
 import { readCheckpoint, type Position } from './checkpoint.js'
 import { environment } from '../environment.js'
@@ -72,6 +73,7 @@ class Training {
   readonly #best: Best
   readonly #evaluator: Evaluator | undefined
   #table!: MetricsTable
+  #board: Board | undefined
 
   constructor(plan: Plan, folder: string, session: Session, position: Position) {
     this.#plan = plan
@@ -97,6 +99,7 @@ class Training {
       ...TIME_COLUMNS
     ]
     this.#table = await MetricsTable.open(join(this.#folder, FILES.metrics), columns, epoch)
+    if (this.#plan.tensorboard) this.#board = await Board.open(this.#plan, this.#folder, epoch)
     const pictures = `${count(train.length)} pictures${validation ? `, watched on ${count(validation.length)} others` : ''}`
     const from = epoch + batch > 0 ? `, from epoch ${epoch + 1}${batch > 0 ? `, batch ${batch + 1}` : ''} on` : ''
     this.#progress.line(`${this.#folder}: training on ${pictures}, ${epochs} epochs${from}`)
@@ -147,7 +150,9 @@ class Training {
     const figures: EpochFigures = { ...own, ...watched }
     Object.assign(this.#position, { epoch, batch: 0 })
     const total = (performance.now() - start) / 1000
-    await this.#table.add({ epoch, ...figures, learningRate, seconds: total, imagesPerSecond: done / seconds })
+    const row = { epoch, ...figures, learningRate, seconds: total, imagesPerSecond: done / seconds }
+    await this.#table.add(row)
+    await this.#board?.epoch(row)
     if (watched && this.#best.take(epoch, watched)) {
       await this.#session.saveWeights(join(this.#folder, FILES.best), this.#position)
     }
@@ -170,7 +175,8 @@ class Training {
     const { metrics, monitor, positive } = this.#plan
     const watched = monitor === 'loss' ? metrics : [...new Set([...metrics, monitor])]
     const figures = await Evaluator.figures(evaluation, watched)
-    const { pictures, confusion } = evaluation
+    const { pictures, confusion, scores } = evaluation
+    if (scores && this.#board) await this.#board.scores(epoch, positive!, scores)
     const matrix = await confusion.matrix()
     const content = { epoch, pictures, classes: confusion.classes, positive: positive ?? null, matrix, ...figures }
     await writeJson(join(this.#folder, FILES.confusion), content)

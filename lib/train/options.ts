@@ -100,6 +100,8 @@ export interface FitOptions {
   saveEvery?: number | undefined
   /** Whether progress is shown on stderr: a bar on a terminal, a line after each epoch elsewhere; true unless given. */
   progress?: boolean | undefined
+  /** Whether the run folder gets an event file for TensorBoard; true unless given. */
+  tensorboard?: boolean | undefined
   /** Where the training comes from: what `needletail train` needs to go on with it. */
   recipe?: RunRecipe | undefined
 }
@@ -132,6 +134,7 @@ const NAMES = [
   'resume',
   'saveEvery',
   'progress',
+  'tensorboard',
   'recipe'
 ] as const satisfies readonly (keyof FitOptions)[]
 
@@ -167,6 +170,7 @@ export interface Plan {
   resume: string | undefined
   saveEvery: number | undefined
   progress: boolean
+  tensorboard: boolean
   recipe: RunRecipe | undefined
 }
 
@@ -200,6 +204,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
   flag('exact', exact)
   flag('dropLast', dropLast)
   flag('progress', options.progress ?? true)
+  flag('tensorboard', options.tensorboard ?? true)
   if (dropLast && batchSize > train.length) {
     throw expected(OP, `a batchSize of at most ${train.length} with dropLast`, `${batchSize}`)
   }
@@ -244,6 +249,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     resume: resume === undefined ? undefined : text('resume', resume),
     saveEvery,
     progress: options.progress ?? true,
+    tensorboard: options.tensorboard ?? true,
     recipe: options.recipe
   }
 }
