@@ -1,11 +1,11 @@
-// Python packages that read what we write, where scripts/python has put them into build/python.
+// Python packages that read what we write, where scripts/python has put them into deps/python.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 const root = resolve(import.meta.dirname, '../..')
-const packages = join(root, 'build', 'python')
+const packages = join(root, 'deps', 'python')
 
 /** Skips the tests of a `describe` where the packages are missing. Call it within `describe`. */
 export function needsPython(): void {

@@ -9,6 +9,7 @@ import type { EventSchema } from '../protobuf/event_pb.js'
 import { frame, recordsIn } from './records.js'
 import { histogramSummary, imageSummary, prCurveSummary, type SummaryValue } from './summaries.js'
 
+/** How an event file begins. */
 export interface SummaryWriterOptions {
   /** Goes on with the file that the folder has: what comes after this step is cut off. A new file unless given. */
   resume?: number | undefined
