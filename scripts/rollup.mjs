@@ -1,5 +1,5 @@
 // Puts the compiled modules into few files: Node.js takes about a millisecond to load each of them. The library is one; the command
-// is one for each of its commands, and has the library beside it, not in it.
+// is one for each of its commands, and has the library beside it, not in it; so has the process of a sweep's trial.
 import { resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 
@@ -16,7 +16,7 @@ export default [
     output: { dir: 'dist', format: 'es', entryFileNames: 'index.js', chunkFileNames: '[name].js' }
   },
   {
-    input: { cli: 'out/lib/cli/main.js' },
+    input: { cli: 'out/lib/cli/main.js', trial: 'out/lib/cli/trial.js' },
     external: (id) => isPackage(id) || id === library,
     output: {
       dir: 'dist',

@@ -77,6 +77,18 @@ program
   .option('--json', 'print one JSON array of { file, label, probability } and nothing else')
   .action(async (run, photos, options) => (await import('./predict.js')).predict(run, photos, options))
 
+program
+  .command('sweep')
+  .description('train many variants of a network, each a run folder, and print which is the best')
+  .argument('<module>', 'what exports the sweep as its default (defineSweep), in JavaScript or TypeScript')
+  .option('--parallel <n>', 'trials at once (default: by cores and memory)', whole(1, 1024))
+  .option('--name <name>', 'the folder is <name>-001, <name>-002, …')
+  .option('--runs <folder>', 'where the folder is made (default: runs)')
+  .addOption(device())
+  .option('--json', 'print one JSON object and nothing else')
+  .option('--resume <folder>', 'go on with the sweep of that folder where it was stopped or killed')
+  .action(async (module, options) => (await import('./sweep.js')).sweep(module, options))
+
 const datasets = program.command('datasets').description('list the data sets and which of them are on this machine')
 datasets
   .command('list', { isDefault: true })

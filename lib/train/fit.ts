@@ -1,4 +1,5 @@
 // The training loop.
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ImageDataset } from '../data/dataset.js'
 import { exists } from '../data/cache.js'
@@ -35,8 +36,7 @@ export async function fit(network: Module, train: ImageDataset, options: FitOpti
   if (options?.normalize === true && train instanceof ImageDataset && train.length > 0) await train.computeStatistics()
   const plan = checkFit(network, train, options)
   const config = configOf(plan)
-  if (plan.resume !== undefined) await checkSameConfig(plan.resume, config)
-  const folder = plan.resume ?? (await newFolder(plan.runs, plan.name))
+  const folder = await folderOf(plan, config)
   await writeJson(join(folder, FILES.config), config)
   await writeJson(join(folder, FILES.environment), { ...environment(plan.device), started: new Date().toISOString() })
 
@@ -47,6 +47,16 @@ export async function fit(network: Module, train: ImageDataset, options: FitOpti
   await training.run()
   session.finish()
   return training.result
+}
+
+/** The run's folder: one that is gone on with, which must be of the same training, or a new one. */
+async function folderOf({ resume, folder, runs, name }: Plan, config: ReturnType<typeof configOf>): Promise<string> {
+  const before = resume ?? folder
+  const isBegun = resume !== undefined || (folder !== undefined && (await exists(join(folder, FILES.config))))
+  if (isBegun) await checkSameConfig(before!, config)
+  const at = before ?? (await newFolder(runs, name))
+  await mkdir(join(at, 'checkpoints'), { recursive: true })
+  return at
 }
 
 /** Where the training stands: at its last checkpoint, or at the beginning. */
@@ -111,7 +121,7 @@ class Training {
     })
     await this.#call((callbacks) => callbacks.onStart?.(this.result))
     let goesOn = !this.#best.isWaitedFor
-    while (goesOn && this.#position.epoch < this.#plan.epochs) goesOn = await this.#epoch(interruption)
+    while (goesOn && this.#position.epoch < this.#plan.pauseAfter) goesOn = await this.#epoch(interruption)
     await this.#call((callbacks) => callbacks.onEnd?.(this.result))
   }
 

@@ -96,6 +96,13 @@ export interface FitOptions {
   runs?: string | undefined
   /** A run folder whose training, interrupted or killed, goes on from its last checkpoint. The other options must be what they were; `epochs` may be more. */
   resume?: string | undefined
+  /** The run's own folder, in place of a numbered one: made by the first call, gone on with by every later one, as by `resume`. */
+  folder?: string | undefined
+  /**
+   * Ends the training after this epoch, saved as by Ctrl-C: a later call goes on, with a learning rate that follows `epochs`
+   * all the way. Only after `epochs` unless given.
+   */
+  pauseAfter?: number | undefined
   /** Saves after so many batches within an epoch, too; only after each epoch unless given. */
   saveEvery?: number | undefined
   /** Whether progress is shown on stderr: a bar on a terminal, a line after each epoch elsewhere; true unless given. */
@@ -132,6 +139,8 @@ const NAMES = [
   'name',
   'runs',
   'resume',
+  'folder',
+  'pauseAfter',
   'saveEvery',
   'progress',
   'tensorboard',
@@ -168,6 +177,8 @@ export interface Plan {
   name: string
   runs: string
   resume: string | undefined
+  folder: string | undefined
+  pauseAfter: number
   saveEvery: number | undefined
   progress: boolean
   tensorboard: boolean
@@ -191,6 +202,8 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     name = 'run',
     runs = 'runs',
     resume,
+    folder,
+    pauseAfter = epochs,
     saveEvery
   } = options
   if (validation !== undefined) checkValidation(train, validation)
@@ -200,6 +213,8 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
   whole('epochs', epochs, 1)
   whole('accumulate', accumulate, 1)
   whole('seed', seed, 0, 2 ** 32 - 1)
+  whole('pauseAfter', pauseAfter, 1)
+  if (resume !== undefined && folder !== undefined) throw expected(OP, 'resume or folder', 'both')
   if (saveEvery !== undefined) whole('saveEvery', saveEvery, 1)
   flag('exact', exact)
   flag('dropLast', dropLast)
@@ -247,6 +262,8 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     name: folderName('name', name),
     runs: text('runs', runs),
     resume: resume === undefined ? undefined : text('resume', resume),
+    folder: folder === undefined ? undefined : text('folder', folder),
+    pauseAfter: Math.min(pauseAfter, epochs),
     saveEvery,
     progress: options.progress ?? true,
     tensorboard: options.tensorboard ?? true,

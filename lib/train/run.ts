@@ -74,7 +74,6 @@ export async function newFolder(runs: string, name: string): Promise<string> {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue // of a run that began at the same time
       throw error
     }
-    await mkdir(join(folder, 'checkpoints'))
     return folder
   }
 }
@@ -127,14 +126,24 @@ export async function checkSameConfig(folder: string, config: ReturnType<typeof 
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw expected('fit', `a run folder to resume at ${folder}`, error.code ?? error.message)
   })
-  const before = flat(JSON.parse(text))
-  const now = flat(JSON.parse(JSON.stringify(config)))
-  for (const name of new Set([...before.keys(), ...now.keys()])) {
-    if (['needletail', 'name', 'training.epochs'].includes(name) || name.startsWith('recipe.options.')) continue
-    if (before.get(name) !== now.get(name)) {
-      const hint = 'A training goes on with the options that it began with.'
-      throw expected('fit', `${name} ${before.get(name) ?? 'unset'} as in ${path}`, now.get(name) ?? 'unset', hint)
-    }
+  const isFree = (name: string) =>
+    ['needletail', 'name', 'training.epochs'].includes(name) || name.startsWith('recipe.options.')
+  checkSame('fit', path, JSON.parse(text), config, isFree, 'A training goes on with the options that it began with.')
+}
+
+/** Refuses a description that differs from the one in a file by more than what is free. */
+export function checkSame(
+  op: string,
+  path: string,
+  before: unknown,
+  now: unknown,
+  isFree: (name: string) => boolean,
+  hint: string
+): void {
+  const [old, new_] = [flat(before), flat(JSON.parse(JSON.stringify(now)))]
+  for (const name of new Set([...old.keys(), ...new_.keys()])) {
+    if (isFree(name) || old.get(name) === new_.get(name)) continue
+    throw expected(op, `${name} ${old.get(name) ?? 'unset'} as in ${path}`, new_.get(name) ?? 'unset', hint)
   }
 }
 

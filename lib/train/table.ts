@@ -32,6 +32,14 @@ export class MetricsTable {
   }
 }
 
+/** The table of a run: the names of its columns, and the rows that are complete; an empty cell is NaN. */
+export async function readMetrics(path: string): Promise<{ columns: string[]; rows: number[][] }> {
+  const text = await readFile(path, 'utf8')
+  const [header = '', ...lines] = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+  const rows = lines.slice(0, -1).map((line) => line.split(',').map((cell) => (cell === '' ? NaN : Number(cell))))
+  return { columns: header.split(','), rows }
+}
+
 const RESUME_HINT = 'A training goes on with the options that it began with.'
 
 /** Seven digits: more would be noise in the file, fewer would hide that two runs differ. */

@@ -105,7 +105,7 @@ describe('the packed package', function () {
 
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
     attempt(npmCli(), 'install', `./${packed.filename}`, '--offline', `--cache=${cache}`, '--no-audit', '--no-fund')
-    for (const file of ['require.cjs', 'import.mjs', 'consumer.ts'])
+    for (const file of ['require.cjs', 'import.mjs', 'consumer.ts', 'sweep.ts'])
       copyFileSync(join(fixtures, file), join(folder, file))
     for (const story of ['tensors.ts', 'birds.ts', 'is-it-a-bird.ts'])
       copyFileSync(join(stories, story), join(folder, story))
@@ -176,6 +176,9 @@ describe('the packed package', function () {
       Record<string, string>
     ]
     assert.ok(file === photo && ['bird', 'other'].includes(label!))
+    // In TypeScript, with no loader but the package's own.
+    const { best, trials } = JSON.parse(needletail('sweep', 'sweep.ts', '--json')) as Record<string, any>
+    assert.deepEqual([best.values.kind, best.state, trials.length], ['plain', 'complete', 1])
     // As a shell starts it.
     const started = execFileSync(join(folder, 'node_modules/.bin/needletail'), ['--version'], {
       encoding: 'utf8',

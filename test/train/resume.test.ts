@@ -113,6 +113,22 @@ if (typeof describe === 'function') {
       assert.deepEqual(readFileSync(join(folder, 'metrics.csv')), before)
     })
 
+    it('in a folder of its own, pausing after epochs: the same bytes as without a pause', async () => {
+      const own = { ...options(file('own')), folder: file('own/mine') }
+      for (const pauseAfter of [1, 1, 3]) {
+        assert.equal((await fit(network(), train, { ...own, pauseAfter })).folder, file('own/mine'))
+        assert.equal(metricsOf(file('own/mine')).trim().split('\n').length, 1 + pauseAfter)
+      }
+      await fit(network(), train, own)
+      assert.deepEqual(files(file('own/mine')), whole)
+      const error = /^Error: fit: expected resume or folder, got both/
+      await assert.rejects(fit(network(), train, { ...own, resume: file('own/mine') }), error)
+      await assert.rejects(
+        fit(network(), train, { ...own, batchSize: 8 }),
+        /expected training\.batchSize 16 as in .*, got 8/
+      )
+    })
+
     it('with other options is refused, and what is there is kept', async () => {
       const { folder } = await fit(network(), train, { ...base(file('other')), epochs: 1 })
       const before = readFileSync(join(folder, 'config.json'))

@@ -1,0 +1,111 @@
+// What has come of each trial, the best first: as data, as lines, and as a page.
+import { join } from 'node:path'
+import type { SweepPlan } from './config.js'
+import type { Result } from './journal.js'
+import { bestFirst, type Step } from './scheduler.js'
+import type { Values } from './values.js'
+
+export interface TrialResult {
+  /** From 1. */
+  number: number
+  values: Values
+  /**
+   * 'complete': trained to the end. 'paused': trained up to a rung, where others were better so far. 'begun': being trained, or to be gone
+   * on with. 'failed': see `error`.
+   */
+  state: 'complete' | 'paused' | 'begun' | 'failed'
+  /** The rungs that it has reached; a sweep without rungs has one. */
+  rungs: number
+  /** Its epochs so far, and the metric of the last of them. */
+  epochs: number
+  value: number | undefined
+  /** For how long it was trained, in seconds. */
+  seconds: number
+  /** Its run folder. */
+  folder: string
+  error?: string
+}
+
+export interface SweepResult {
+  folder: string
+  /** Those that have begun, the best first: who was trained for longer comes before who was stopped earlier, and who failed last. */
+  trials: readonly TrialResult[]
+  /** The first of those that are complete. */
+  best: TrialResult | undefined
+  /** How many trials there are to be. */
+  total: number
+}
+
+export class Leaderboard {
+  readonly #folder: string
+  readonly #plan: SweepPlan
+  readonly #trials = new Map<number, TrialResult>()
+
+  constructor(folder: string, plan: SweepPlan) {
+    this.#folder = folder
+    this.#plan = plan
+  }
+
+  folderOf(trial: number): string {
+    return join(this.#folder, `trial-${String(trial + 1).padStart(3, '0')}`)
+  }
+
+  begin({ trial }: Step): void {
+    this.#of(trial).state = 'begun'
+  }
+
+  take(result: Result): void {
+    const found = this.#of(result.trial)
+    found.seconds += result.seconds
+    if (result.event === 'fail') Object.assign(found, { state: 'failed', error: result.error })
+    else {
+      const state = result.rung === this.#plan.rungs.length - 1 ? 'complete' : 'paused'
+      Object.assign(found, { state, rungs: result.rung + 1, epochs: result.epochs, value: result.value ?? NaN })
+    }
+  }
+
+  #of(trial: number): TrialResult {
+    let found = this.#trials.get(trial)
+    if (found === undefined) {
+      const values = this.#plan.trials[trial]!
+      const folder = this.folderOf(trial)
+      found = { number: trial + 1, values, state: 'begun', rungs: 0, epochs: 0, value: undefined, seconds: 0, folder }
+      this.#trials.set(trial, found)
+    }
+    return found
+  }
+
+  get result(): SweepResult {
+    const order = bestFirst(this.#plan.description.direction)
+    const trials = [...this.#trials.values()]
+      .map((trial) => ({ ...trial }))
+      .sort((a, b) => {
+        const failed = Number(a.state === 'failed') - Number(b.state === 'failed')
+        return failed || b.rungs - a.rungs || order(a.value ?? NaN, b.value ?? NaN) || a.number - b.number
+      })
+    const best = trials.find(({ state }) => state === 'complete')
+    return { folder: this.#folder, trials, best, total: this.#plan.trials.length }
+  }
+
+  /** What came of a trial, in a line. */
+  lineOf(trial: number): string {
+    const { number, state, epochs, value, error, values } = this.#of(trial)
+    const { metric, epochs: all } = this.#plan.description
+    const what =
+      state === 'failed' ? `failed: ${error}` : `${metric} ${figure(value!)} after ${epochs} of ${all} epochs`
+    return `trial ${number} of ${this.#plan.trials.length}: ${what}  ${valuesText(values)}`
+  }
+
+  /** leaderboard.html */
+  async write(): Promise<void> {}
+}
+
+const figure = (value: number): string => value.toFixed(4)
+
+/** { rate: 0.00123, filters: [32, 64] } as 'rate 0.00123  filters [32,64]'. */
+const valuesText = (values: Values): string =>
+  Object.entries(values)
+    .map(
+      ([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(4)) : JSON.stringify(value)}`
+    )
+    .join('  ')
