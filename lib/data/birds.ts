@@ -50,7 +50,15 @@ export async function birds(options: BirdsOptions = {}): Promise<DatasetParts> {
     const { shape, pixels, names: pictures, skipped } = await readPhotos(op, path, photoSet)
     const labels = pictures.map(() => BIRD)
     sets.push(
-      ImageDataset.from({ pixels, shape, labels, classes: CIFAR10_CLASSES, source: unique(path, names), skipped })
+      ImageDataset.from({
+        pixels,
+        shape,
+        labels,
+        classes: CIFAR10_CLASSES,
+        source: unique(path, names),
+        skipped,
+        files: pictures
+      })
     )
   }
   return relabel(ImageDataset.concat(sets)).split({ test: test ?? 15_000, seed })

@@ -65,7 +65,8 @@ export async function cub200(path: string, options: Cub200Options): Promise<Data
     labels: found.map(({ label }) => label),
     classes: [...classes!.values()],
     source: 'CUB-200-2011',
-    skipped: read.skipped
+    skipped: read.skipped,
+    files: read.names
   })
   const sorted = [...found.keys()].sort((a, b) => order.get(found[a]!.name)! - order.get(found[b]!.name)!)
   const part = (train: boolean) => all.subset(sorted.filter((at) => found[at]!.isTrain === train))

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { noGrad } from '../autograd.js'
 import { device as defaultDevice } from '../device.js'
-import { checkWord, describe, expected } from '../errors.js'
+import { checkInteger, checkWord, describe, expected } from '../errors.js'
 import { batchImages, type BatchImagesOptions } from '../functional/batch.js'
 import { permutation } from '../functional/random.js'
 import { gather } from '../functional/indexing.js'
@@ -46,6 +46,8 @@ export interface ImageDatasetOptions {
   source?: string
   /** Pictures that could not be read and are not in the set; none by default. */
   skipped?: readonly SkippedPicture[]
+  /** The name of each picture's file, for people to find it by; none by default. */
+  files?: readonly string[] | undefined
 }
 
 /** A picture that could not be read. */
@@ -87,6 +89,8 @@ interface Parts {
   pixels: Resident<'uint8'>
   /** Where the set's pictures are among the pixels; undefined: all of them, in their order. */
   rows: Resident<'int32'> | undefined
+  /** The files' names, in the order of the pixels; '' where there is none. */
+  files: readonly string[] | undefined
   labels: Int32Array
   sources: readonly string[]
   /** Indices into `sources`; undefined: all 0. */
@@ -125,7 +129,8 @@ export class ImageDataset {
   }
 
   /** A set of pictures that are in memory. */
-  static from({ pixels, shape, labels, classes, source = 'memory', skipped = [] }: ImageDatasetOptions): ImageDataset {
+  static from(options: ImageDatasetOptions): ImageDataset {
+    const { pixels, shape, labels, classes, source = 'memory', skipped = [], files } = options
     const op = 'ImageDataset.from'
     if (!(pixels instanceof Uint8Array)) throw expected(op, 'pixels in a Uint8Array', typeof pixels)
     if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((n) => Number.isInteger(n) && n > 0)) {
@@ -137,11 +142,15 @@ export class ImageDataset {
       throw expected(op, `${count} * ${bytes} pixels for ${count} labels`, `${pixels.length}`)
     }
     checkLabels(op, labels, classes.length)
+    if (files !== undefined && !(Array.isArray(files) && files.length === count)) {
+      throw expected(op, `files as ${count} names`, describe(files))
+    }
     return new ImageDataset({
       classes,
       shape,
       pixels: new Resident<'uint8'>(pixels, [count, ...shape]),
       rows: undefined,
+      files: files && [...files],
       labels: Int32Array.from(labels),
       sources: [source],
       origins: undefined,
@@ -182,6 +191,7 @@ export class ImageDataset {
       shape,
       pixels: new Resident<'uint8'>(pixels, [length, ...shape]),
       rows: undefined,
+      files: parts.some(({ files }) => files) ? all.flatMap((set) => set.#files()) : undefined,
       labels: join(parts.map(({ labels }) => labels)),
       sources,
       origins: join(
@@ -198,6 +208,32 @@ export class ImageDataset {
   /** The number of pictures. */
   get length(): number {
     return this.#labels.data.length
+  }
+
+  /** The name of the file that the picture at `index` was read from, within its folder or archive; undefined where it has none. */
+  file(index: number): string | undefined {
+    return this.#parts.files?.[this.#rowOf('file', index)] || undefined
+  }
+
+  /** @internal The pixels of the picture at `index`, row by row: a view, not to be changed. */
+  pixelsOf(index: number): Uint8Array {
+    const row = this.#rowOf('pixelsOf', index)
+    const bytes = this.shape[0] * this.shape[1] * this.shape[2]
+    return this.#parts.pixels.data.subarray(row * bytes, (row + 1) * bytes)
+  }
+
+  /** @internal The class of each picture: a view, not to be changed. */
+  get labelNumbers(): Int32Array {
+    return this.#labels.data
+  }
+
+  #rowOf(op: string, index: number): number {
+    checkInteger(op, `an index in [0, ${this.length})`, index, 0, this.length - 1)
+    return this.#parts.rows?.data[index] ?? index
+  }
+
+  #files(): string[] {
+    return Array.from({ length: this.length }, (_, index) => this.file(index) ?? '')
   }
 
   /** The pixels on the default device, uint8 [length, height, width, channels]; brought there once. */

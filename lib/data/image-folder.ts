@@ -47,7 +47,7 @@ export async function imageFolder(path: string, options: ImageFolderOptions): Pr
   if (empty !== undefined) throw expected(op, `photos of the class ${quoted(empty)} in ${path}`, 'none')
   const numbers = new Map(classes.map((name, label) => [name, label]))
   const labels = found.map((name) => numbers.get(name)!)
-  return ImageDataset.from({ pixels, shape, labels, classes, source: sourceName(path), skipped })
+  return ImageDataset.from({ pixels, shape, labels, classes, source: sourceName(path), skipped, files: names })
 }
 
 /** The folders that a file lies in, outermost first. */

@@ -66,7 +66,8 @@ export async function csv(file: string, options: CsvOptions): Promise<ImageDatas
     labels: found.map(({ label }) => numbers.get(label)!),
     classes,
     source: sourceName(file),
-    skipped
+    skipped,
+    files: found.map(({ image }) => image)
   })
 }
 

@@ -127,7 +127,7 @@ async function readBytes(op: string, path: string): Promise<Uint8Array> {
   }
 }
 
-async function loadSharp(op: string) {
+export async function loadSharp(op: string) {
   try {
     return (await import('sharp')).default
   } catch (error) {

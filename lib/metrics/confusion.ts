@@ -5,9 +5,10 @@ import { zeros } from '../functional/creation.js'
 import { assign } from '../functional/shape.js'
 import { call, keep, type Tensor } from '../tensor.js'
 import { classNames, classNumber, classNumbers, follow, takeState, updating, type State } from './check.js'
-import { accuracyOf, averageOf, ratio, Report, rowsOf, sum, table, type Average } from './report.js'
+import { accuracyOf, averageOf, ratio, rowsOf, sum, type Average } from './rates.js'
+import { Report, table } from './report.js'
 
-export type { Average } from './report.js'
+export type { Average } from './rates.js'
 
 /** A class by name or number. */
 export type ClassOf = string | number

@@ -1,6 +1,6 @@
 // What follows from the counts at every distinct score, in float64: curves, their areas, operating points and calibration.
 // A score is positive from a threshold on: score >= threshold.
-import { ratio } from './report.js'
+import { ratio } from './rates.js'
 
 /** @internal The counts where the threshold is each distinct score, from the highest to the lowest. */
 export interface Counts {

@@ -11,5 +11,6 @@ export type {
   RocCurve
 } from './curves.js'
 export { Mean } from './mean.js'
-export { Report, type ReportRow } from './report.js'
+export { Report } from './report.js'
+export type { ReportRow } from './rates.js'
 export { Scores } from './scores.js'

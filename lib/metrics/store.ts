@@ -14,14 +14,15 @@ export class Store {
   }
 
   /** Adds the rows of x, which are copied; the others are then where x is. */
-  push(x: Tensor<any>): void {
+  push(x: Tensor<any>): this {
     const n = x.shape[0]!
-    if (n === 0) return
+    if (n === 0) return this
     this.#pieces = this.#pieces.map((piece) => keep(piece.to(x.device)))
     let first = this.#pieces.length
     for (let size = n; first > 0 && this.#pieces[first - 1]!.shape[0]! < 2 * size; first--)
       size += this.#pieces[first - 1]!.shape[0]!
     this.#join(first, x)
+    return this
   }
 
   /** All rows as one tensor, which stays the store's own; undefined where there are none. */

@@ -9,6 +9,7 @@ import { checkInteger, checkOptions, checkWord, describe, expected } from '../er
 import { crossEntropy } from '../losses.js'
 import { Confusion, Mean, Scores } from '../metrics/index.js'
 import { Module } from '../nn/module.js'
+import { detailsOf, type Details, type PredictionLog } from '../report/predictions.js'
 import type { Tensor } from '../tensor.js'
 import { readMetric, type MetricName } from './metric-names.js'
 
@@ -73,9 +74,11 @@ export class Evaluator {
   readonly #dataset: ImageDataset
   readonly #loader: DataLoader
   readonly #positive: number | undefined
+  readonly #log: PredictionLog | undefined
   readonly #pass: (images: Tensor, labels: Tensor<'int32'>) => Passed
 
-  constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions) {
+  /** @param options.log gets what the network makes of each picture */
+  constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions & { log?: PredictionLog | undefined }) {
     const { normalize = false, batchSize = 250, loss = crossEntropy, compute = 'float32', exact = false } = options
     const { classes } = dataset
     this.#network = network
@@ -84,11 +87,15 @@ export class Evaluator {
     const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
     this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
     const column = this.#positive
+    const log = (this.#log = options.log)
     const pass = (images: Tensor, labels: Tensor<'int32'>): Passed => {
       const outputs = network.forward(images)
       checkOutputs('evaluate', outputs, images.shape[0]!, classes)
-      const probability = column === undefined ? undefined : outputs.softmax(1).get(null, column)
-      return { loss: loss(outputs, labels), predictions: outputs.argmax(1), probability }
+      const predictions = outputs.argmax(1)
+      const probabilities = outputs.softmax(1)
+      const probability = column === undefined ? undefined : probabilities.get(null, column)
+      const details = log && detailsOf(probabilities, predictions, column)
+      return { loss: loss(outputs, labels), predictions, probability, details }
     }
     const compiled = compile(pass, { compute, exact })
     this.#pass = (images, labels) => onDevice('evaluate', images.device, () => compiled(images, labels))
@@ -99,13 +106,16 @@ export class Evaluator {
     const confusion = new Confusion(this.#dataset.classes, positive)
     const scores = this.#positive === undefined ? undefined : new Scores()
     const mean = new Mean()
+    this.#log?.clear()
     await this.#network.inUse(async () => {
       for await (const { images, labels } of this.#loader) {
-        const { loss, predictions, probability } = noGrad(() => this.#pass(images, labels))
+        const { loss, predictions, probability, details } = noGrad(() => this.#pass(images, labels))
         mean.update(loss, labels.size)
         confusion.update(predictions, labels)
         if (probability) scores!.update(probability, labels.equal(this.#positive!))
-        for (const tensor of [loss, predictions, probability, images]) tensor?.dispose()
+        if (details) this.#log!.add({ ...details, labels })
+        for (const tensor of [loss, predictions, probability, images, ...Object.values(details ?? {})])
+          tensor?.dispose()
       }
     })
     return {
@@ -132,6 +142,7 @@ type Passed = {
   loss: Tensor
   predictions: Tensor<'int32'>
   probability: Tensor | undefined
+  details: Details | undefined
 }
 
 /** A network that doesn't fit its labels is told at the first batch, in the words of who wrote it. */

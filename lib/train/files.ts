@@ -7,6 +7,9 @@ export const FILES = {
   environment: 'environment.json',
   metrics: 'metrics.csv',
   confusion: 'confusion.json',
+  predictions: 'predictions.safetensors',
+  pictures: 'pictures.json',
+  report: 'report.html',
   plans: 'plans.json',
   last: join('checkpoints', 'last.safetensors'),
   best: join('checkpoints', 'best.safetensors')

@@ -17,6 +17,7 @@ import { isOfConfusion } from './metric-names.js'
 import { checkFit, type FitOptions, type Plan } from './options.js'
 import { Best } from './best.js'
 import { duration, figureTexts, Progress } from './progress.js'
+import { Reporter } from './reporter.js'
 import { checkSameConfig, configOf, newFolder, Run, writeJson } from './run.js'
 import { Session } from './session.js'
 import { MetricsTable, TIME_COLUMNS } from './table.js'
@@ -81,6 +82,7 @@ class Training {
   readonly #position: Position
   readonly #progress: Progress
   readonly #best: Best
+  readonly #reporter: Reporter
   readonly #evaluator: Evaluator | undefined
   #table!: MetricsTable
   #board: Board | undefined
@@ -94,7 +96,10 @@ class Training {
     this.#best = new Best(plan.monitor, position, plan.earlyStopping)
     this.result = new Run(folder, plan.network)
     const { network, validation, normalize = false, positive, loss, compute, exact } = plan
-    this.#evaluator = validation && new Evaluator(network, validation, { normalize, positive, loss, compute, exact })
+    this.#reporter = new Reporter(plan, folder, (message) => this.#progress.line(message))
+    const { log } = this.#reporter
+    this.#evaluator =
+      validation && new Evaluator(network, validation, { normalize, positive, loss, compute, exact, log })
   }
 
   async open(): Promise<void> {
@@ -122,6 +127,7 @@ class Training {
     await this.#call((callbacks) => callbacks.onStart?.(this.result))
     let goesOn = !this.#best.isWaitedFor
     while (goesOn && this.#position.epoch < this.#plan.pauseAfter) goesOn = await this.#epoch(interruption)
+    await this.#reporter.finish()
     await this.#call((callbacks) => callbacks.onEnd?.(this.result))
   }
 
@@ -167,6 +173,7 @@ class Training {
       await this.#session.saveWeights(join(this.#folder, FILES.best), this.#position)
     }
     await this.#save()
+    await this.#reporter.update(epoch)
     const title = `epoch ${epoch}/${this.#plan.epochs}`
     const speed = `${count(Math.round(done / seconds))} images/s  ${duration(total)}`
     this.#progress.line([title, ...figureTexts(figures), speed].join('  '))
@@ -195,6 +202,7 @@ class Training {
 
   async #interrupt(interruption: Interruption): Promise<void> {
     await this.#save()
+    await this.#reporter.finish()
     const { recipe } = this.#plan
     const { epoch, batch } = this.#position
     const how = recipe ? `needletail train --resume ${this.#folder}` : `fit(…, { resume: '${this.#folder}' })`

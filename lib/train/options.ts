@@ -107,6 +107,8 @@ export interface FitOptions {
   saveEvery?: number | undefined
   /** Whether progress is shown on stderr: a bar on a terminal, a line after each epoch elsewhere; true unless given. */
   progress?: boolean | undefined
+  /** Whether the run folder gets a report: report.html, and the pictures and predictions that it shows; true unless given. */
+  report?: boolean | undefined
   /** Whether the run folder gets an event file for TensorBoard; true unless given. */
   tensorboard?: boolean | undefined
   /** Where the training comes from: what `needletail train` needs to go on with it. */
@@ -143,6 +145,7 @@ const NAMES = [
   'pauseAfter',
   'saveEvery',
   'progress',
+  'report',
   'tensorboard',
   'recipe'
 ] as const satisfies readonly (keyof FitOptions)[]
@@ -181,6 +184,7 @@ export interface Plan {
   pauseAfter: number
   saveEvery: number | undefined
   progress: boolean
+  report: boolean
   tensorboard: boolean
   recipe: RunRecipe | undefined
 }
@@ -219,6 +223,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
   flag('exact', exact)
   flag('dropLast', dropLast)
   flag('progress', options.progress ?? true)
+  flag('report', options.report ?? true)
   flag('tensorboard', options.tensorboard ?? true)
   if (dropLast && batchSize > train.length) {
     throw expected(OP, `a batchSize of at most ${train.length} with dropLast`, `${batchSize}`)
@@ -266,6 +271,7 @@ export function checkFit(network: Module, train: ImageDataset, options: FitOptio
     pauseAfter: Math.min(pauseAfter, epochs),
     saveEvery,
     progress: options.progress ?? true,
+    report: options.report ?? true,
     tensorboard: options.tensorboard ?? true,
     recipe: options.recipe
   }

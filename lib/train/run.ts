@@ -13,6 +13,7 @@ import { FILES } from './files.js'
 import { load, type WeightsOf } from './load.js'
 import type { Plan } from './options.js'
 import type { Predictor } from './predictor.js'
+import { report } from './report.js'
 import { RUN_FORMAT } from './run-config.js'
 
 /** A training that `fit` has done: its folder, and what it is good for. */
@@ -51,6 +52,11 @@ export class Run {
     const { weights = 'last' } = checkOptions('predictor', options, ['weights'])
     const network = this.#network
     return load(this.folder, this.#isTold ? { weights, device: network.device } : { weights, network })
+  }
+
+  /** Makes the run's report.html anew and gives its path: see `report`. */
+  report(): Promise<string> {
+    return report(this.folder)
   }
 
   /** Whether config.json tells how the network is built. */

@@ -34,7 +34,10 @@ onEachDevice('fit', (device) => {
       'environment.json',
       'events.out.tfevents',
       'metrics.csv',
-      ...(device.startsWith('cuda') ? ['plans.json'] : [])
+      'pictures.json',
+      ...(device.startsWith('cuda') ? ['plans.json'] : []),
+      'predictions.safetensors',
+      'report.html'
     ])
     assert.deepEqual(readdirSync(join(run.folder, 'checkpoints')).sort(), ['best.safetensors', 'last.safetensors'])
 

@@ -1,6 +1,6 @@
 // The report of one run.
-import '../theme.css'
-import { el, pageData, pageRoot } from '../dom.js'
+import type { RunData } from '../../run-data.js'
+import { pageData, pageRoot } from '../dom.js'
+import { runView } from '../run-view.js'
 
-const { title } = pageData<{ title: string }>()
-pageRoot().append(el('h1', {}, title))
+pageRoot().append(...runView(pageData<RunData>()))
