@@ -28,13 +28,17 @@ export type TrialOptions = Required<Pick<FitOptions, 'folder' | 'epochs' | 'paus
 export interface Trial<S extends Space = Space> {
   /** From 1. */
   number: number
+  /** What it was given: a value of each dimension. */
   values: ValuesOf<S>
   /** For `fit(network, train, { …, ...trial.options })`. */
   options: TrialOptions
 }
 
+/** What a sweep tries. */
 export interface SweepConfig<S extends Space = Space> {
+  /** What is varied. */
   space: S
+  /** Which trials there are, and how long each is trained. */
   strategy: Strategy
   /** Epochs of a trial that trains to the end. */
   epochs: number

@@ -5,9 +5,11 @@ import type { Result } from './journal.js'
 import { bestFirst, type Step } from './scheduler.js'
 import type { Values } from './values.js'
 
+/** What a trial has come to. */
 export interface TrialResult {
   /** From 1. */
   number: number
+  /** What it was given. */
   values: Values
   /**
    * 'complete': trained to the end. 'paused': trained up to a rung, where others were better so far. 'begun': being trained, or to be gone
@@ -16,17 +18,21 @@ export interface TrialResult {
   state: 'complete' | 'paused' | 'begun' | 'failed'
   /** The rungs that it has reached; a sweep without rungs has one. */
   rungs: number
-  /** Its epochs so far, and the metric of the last of them. */
+  /** Its epochs so far. */
   epochs: number
+  /** The metric of the last of them. */
   value: number | undefined
   /** For how long it was trained, in seconds. */
   seconds: number
   /** Its run folder. */
   folder: string
+  /** Why it failed. */
   error?: string
 }
 
+/** What a sweep has come to. */
 export interface SweepResult {
+  /** The sweep's folder. */
   folder: string
   /** Those that have begun, the best first: who was trained for longer comes before who was stopped earlier, and who failed last. */
   trials: readonly TrialResult[]

@@ -6,6 +6,7 @@ export interface Step {
   rung: number
 }
 
+/** @inline */
 export type Direction = 'maximize' | 'minimize'
 
 /** The order of values, the best first; what is not a number comes last. */

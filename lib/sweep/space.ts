@@ -6,17 +6,23 @@ export type Value = null | boolean | number | string | readonly Value[] | { read
 
 /** One of the values. */
 export interface Choice<V extends Value = Value> {
+  /** Which kind of dimension. */
   kind: 'choice'
+  /** What is chosen from. */
   values: readonly V[]
 }
 
 /** A number of a range, whose ends are part of it. */
 export interface Range {
+  /** How its numbers are spread. */
   kind: 'uniform' | 'logUniform' | 'integers'
+  /** The least. */
   low: number
+  /** The largest. */
   high: number
 }
 
+/** One thing that a sweep varies. */
 export type Dimension = Choice | Range
 
 /** What is varied, by name. */

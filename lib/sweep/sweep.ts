@@ -15,6 +15,7 @@ import { end, identityOf, isAlive } from './process.js'
 import { Scheduler, type Step } from './scheduler.js'
 import { Worker } from './worker.js'
 
+/** How and where a sweep runs. */
 export interface SweepOptions extends Pick<SweepConfig, 'name' | 'parallel' | 'memory' | 'device'> {
   /** The folder that the sweep's folder is made in; 'runs' unless given. */
   runs?: string | undefined

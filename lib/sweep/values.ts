@@ -36,6 +36,7 @@ const rules: { [Kind in Dimension['kind']]: Rule<any> } = {
   logUniform: spread(Math.log, Math.exp)
 }
 
+/** @inline */
 export type Values = Readonly<Record<string, Value>>
 
 /** Every combination of the dimensions' values; of a range of all numbers `points` values are taken. */
