@@ -44,6 +44,8 @@ export type {
 export { DataLoader } from './data/loader.js'
 export type { Augmentation } from './data/augmentation.js'
 export type { DataLoaderOptions } from './data/loader.js'
+export { Detector, overlapOf, suppress } from './detect/index.js'
+export type { Box, Classifier, FindOptions, Found, Search, WindowSizes } from './detect/index.js'
 export * as io from './io/index.js'
 export * as losses from './losses.js'
 export * as metrics from './metrics/index.js'

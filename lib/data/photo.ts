@@ -1,7 +1,15 @@
 // Photos of any format and size as pixels of one size. Where a photo comes from is not trusted: its size is bounded, and
 // what can't be read whole is refused.
 import { readFile, stat } from 'node:fs/promises'
-import { checkInteger, checkWord, expected } from '../errors.js'
+import { checkInteger, checkWord, expected, quoted } from '../errors.js'
+import type { Sharp } from 'sharp'
+import { Tensor, type DType } from '../tensor.js'
+
+/**
+ * A photo: the path of a file, a file's bytes (of any format that sharp reads), or pixels [height, width, channels] of any
+ * size: uint8 from 0 to 255, or floats from 0 to 1.
+ */
+export type Photo = string | Uint8Array | Tensor<'uint8'> | Tensor<'float32'> | Tensor<'float16'> | Tensor<'bfloat16'>
 
 /**
  * How a photo gets the wanted height and width: 'fill' ignores its proportions, 'cover' cuts off what is too much around
@@ -53,19 +61,23 @@ export async function readPhoto(op: string, photo: string | Uint8Array, options:
     throw expected(op, 'a photo as a path or a Uint8Array of the file', photo)
   }
   const name = options.name ?? (typeof photo === 'string' ? photo : 'the photo')
-  // Not sharp's own reading: libvips takes brackets in a path for options.
   const bytes = typeof photo === 'string' ? await readBytes(op, photo) : photo
-  const sharp = await loadSharp(op)
-  try {
-    let image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
-    if (box) image = image.extract(within(op, name, box, await image.metadata()))
-    else image = image.autoOrient()
-    return await image
+  return decode(op, name, bytes, async (image) => {
+    const part = box ? image.extract(within(op, name, box, await image.metadata())) : image.autoOrient()
+    return part
       .flatten({ background: 'white' })
       .resize(width, height, { fit, kernel: 'lanczos3', background: 'black' })
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw({ depth: 'uchar' })
       .toBuffer()
+  })
+}
+
+/** What `work` makes of a photo's file; what is wrong with the file is told in the library's words. */
+async function decode<T>(op: string, name: string, bytes: Uint8Array, work: (image: Sharp) => Promise<T>): Promise<T> {
+  const sharp = await loadSharp(op)
+  try {
+    return await work(sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' }))
   } catch (error) {
     if ((error as { code?: string }).code === 'ERR_ARGUMENT') throw error
     const { message } = error as Error
@@ -114,6 +126,60 @@ export async function encodePng(op: string, pixels: Uint8Array, shape: readonly 
     .toBuffer()
 }
 
+/** A photo that is looked at in several sizes. */
+export interface OpenPhoto {
+  /** As it is turned by its EXIF data. */
+  height: number
+  width: number
+  /** The pixels uint8 [height, width, channels] at a size. */
+  at(size: { height: number; width: number }): Promise<Uint8Array>
+}
+
+/** Reads what a photo is made of, and its size. Pixels in a tensor must have as many channels. */
+export async function openPhoto(op: string, photo: Photo, channels: number): Promise<OpenPhoto> {
+  if (photo instanceof Tensor) {
+    const pixels = bytesOf(await pixelsOf(op, photo as Tensor<DType>, channels))
+    const { shape } = photo
+    const [height, width] = shape as [number, number]
+    const at: OpenPhoto['at'] = async (size) =>
+      size.height === height && size.width === width ? pixels : resizePixels(op, pixels, shape, size)
+    return { height, width, at }
+  }
+  checkFile(op, photo)
+  const name = typeof photo === 'string' ? photo : 'the photo'
+  const bytes = typeof photo === 'string' ? await readBytes(op, photo) : photo
+  const { autoOrient } = await decode(op, name, bytes, (image) => image.metadata())
+  return { ...autoOrient, at: (size) => readPhoto(op, bytes, { ...size, channels: channels as 1 | 3, name }) }
+}
+
+/** Checks that what isn't a tensor is a photo's path or bytes. */
+export function checkFile(op: string, photo: unknown): asserts photo is string | Uint8Array {
+  if (typeof photo === 'string' || photo instanceof Uint8Array) return
+  throw expected(op, 'a path, the bytes of a file, or a tensor [height, width, channels]', quoted(photo))
+}
+
+/** The values of a photo [height, width, channels] in a tensor: bytes, or floats from 0 to 1. */
+export async function pixelsOf(op: string, photo: Tensor<DType>, channels: number): Promise<Uint8Array | Float32Array> {
+  const { shape, dtype } = photo
+  if (shape.length !== 3 || shape[2] !== channels || photo.size === 0) {
+    throw expected(op, `a photo [height, width, ${channels}]`, `a tensor ${dtype} [${shape.join(', ')}]`)
+  }
+  if (dtype === 'uint8') return (await photo.data()) as Uint8Array
+  if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'bfloat16') {
+    throw expected(op, 'a photo of uint8 or floats', `a tensor ${dtype}`)
+  }
+  const values = (await photo.data()) as Float32Array
+  // Rounding may take a resized picture a little past 0 and 1; bytes as floats go far past it.
+  const wrong = values.find((value) => !(value >= -0.1 && value <= 1.1))
+  if (wrong !== undefined) throw expected(op, 'floats from 0 to 1', wrong, 'Pixels from 0 to 255 go in as uint8.')
+  return values
+}
+
+/** Pixels as bytes; floats in steps of 1/255. */
+export const bytesOf = (pixels: Uint8Array | Float32Array): Uint8Array =>
+  pixels instanceof Uint8Array ? pixels : Uint8Array.from(pixels, (v) => Math.round(255 * Math.min(1, Math.max(0, v))))
+
+// Not sharp's own reading: libvips takes brackets in a path for options.
 async function readBytes(op: string, path: string): Promise<Uint8Array> {
   try {
     const info = await stat(path)

@@ -23,17 +23,18 @@ export class FlipAverage extends Module {
     this.module = checkModule('FlipAverage', 'module', module)
   }
 
-  /** Pictures [n, height, width, channels] to [n, classes]. */
+  /** Pictures [n, height, width, channels] to [n, classes], or to [n, rows, columns, classes] where the module does. */
   forward(x: Tensor<FloatDType>): Tensor {
     if (this.training) return this.module.forward(x)
     const [straight, mirrored] = [x, flip(x, 2)].map((pictures) => logSoftmax(this.module.forward(pictures)))
-    return logSumExp(stack([straight!, mirrored!]), 0).sub(Math.LN2)
+    const back = mirrored!.rank === 4 ? flip(mirrored!, 2) : mirrored!
+    return logSumExp(stack([straight!, back]), 0).sub(Math.LN2)
   }
 }
 
 /**
  * Finer classes put together: in training passes on the scores [n, fine] of the finer classes; in use gives the logarithm of the
- * summed probability of each group, [n, classes].
+ * summed probability of each group, [n, classes]. There may be axes between.
  *
  *     new nn.ClassGroups([0, 0, 1, 0, 0, 0, 0, 0, 0, 0])     // of CIFAR-10's ten classes the third is class 1, the others are class 0
  */
@@ -69,13 +70,13 @@ export class ClassGroups extends Module {
   }
 
   forward<D extends FloatDType>(scores: Tensor<D>): Tensor<D> {
-    if (scores.rank !== 2 || scores.shape[1] !== this.groups.length) {
-      throw expected('ClassGroups', `scores [n, ${this.groups.length}]`, shapeText(scores.shape))
+    if (scores.rank < 2 || scores.shape.at(-1) !== this.groups.length) {
+      throw expected('ClassGroups', `scores [n, ..., ${this.groups.length}]`, shapeText(scores.shape))
     }
     if (this.training) return scores
-    const picked = gather(logSoftmax(scores), this.#picks.on(scores.device), 1)
-    const grouped = reshape(picked, [scores.shape[0]!, ...this.#filled.shape])
-    return logSumExp(add(grouped, this.#filled.on(scores.device).astype(scores.dtype)), 2)
+    const picked = gather(logSoftmax(scores), this.#picks.on(scores.device), -1)
+    const grouped = reshape(picked, [...scores.shape.slice(0, -1), ...this.#filled.shape])
+    return logSumExp(add(grouped, this.#filled.on(scores.device).astype(scores.dtype)), -1)
   }
 
   override describe(): string {

@@ -59,17 +59,31 @@ export abstract class Module<Output = Tensor> {
    * does.
    */
   async inUse<T>(f: () => T | Promise<T>): Promise<T> {
-    const modes = this.#modes()
-    this.eval()
+    const putBack = this.#use()
     try {
       return await f()
     } finally {
-      for (const [module, training] of modes) module.#training = training
+      putBack()
     }
   }
 
-  #modes(): Map<Module<unknown>, boolean> {
-    return new Map(this.modules().map((module) => [module, module.#training]))
+  /** @internal The same for an `f` that waits for nothing. */
+  inUseSync<T>(f: () => T): T {
+    const putBack = this.#use()
+    try {
+      return f()
+    } finally {
+      putBack()
+    }
+  }
+
+  /** Puts all in the mode for use; what comes back puts each in the mode it was in. */
+  #use(): () => void {
+    const modes = this.modules().map((module) => [module, module.#training] as const)
+    this.eval()
+    return () => {
+      for (const [module, training] of modes) module.#training = training
+    }
   }
 
   /**
@@ -166,14 +180,10 @@ export abstract class Module<Output = Tensor> {
    * batch axis, e.g. [1, 32, 32, 3]) through `forward` in the mode for use.
    */
   build(inputShape: readonly number[], options: { dtype?: DType | undefined } = {}): this {
-    const modes = this.#modes()
-    this.eval()
-    try {
-      const { dtype = 'float32' } = options
+    const { dtype = 'float32' } = options
+    this.inUseSync(() => {
       tidy(() => noGrad(() => void this.forward(zeros(inputShape, { dtype, device: this.device }))))
-    } finally {
-      for (const [module, training] of modes) module.#training = training
-    }
+    })
     return this
   }
 

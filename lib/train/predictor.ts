@@ -1,9 +1,10 @@
 // A trained network that is asked about photos.
 import { noGrad } from '../autograd.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
-import { readPhoto, resizePixels } from '../data/photo.js'
+import { normalized } from '../data/normalize.js'
+import { bytesOf, checkFile, pixelsOf, readPhoto, resizePixels, type Photo } from '../data/photo.js'
+import { Detector, type FindOptions, type Search } from '../detect/index.js'
 import { checkOptions, expected, quoted } from '../errors.js'
-import { batchImages } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { concat } from '../functional/shape.js'
 import { softmax } from '../functional/softmax.js'
@@ -12,11 +13,7 @@ import { Tensor, tidy, type DType } from '../tensor.js'
 import { evaluate, type Evaluation, type EvaluateOptions } from './evaluate.js'
 import type { RunConfig } from './run-config.js'
 
-/**
- * A photo: the path of a file, a file's bytes (of any format that sharp reads), or pixels [height, width, channels] of any
- * size: uint8 from 0 to 255, or floats from 0 to 1.
- */
-export type Photo = string | Uint8Array | Tensor<'uint8'> | Tensor<'float32'> | Tensor<'float16'> | Tensor<'bfloat16'>
+export type { Photo } from '../data/photo.js'
 
 /** What a network takes a photo for. */
 export interface Prediction {
@@ -45,6 +42,7 @@ export class Predictor {
   readonly inputShape: readonly [number, number, number]
   /** Mean and deviation that pixels are normalised by. */
   readonly normalize: Statistics | undefined
+  #detector: Detector | undefined
 
   /** @internal */
   constructor(folder: string, config: RunConfig, network: Module) {
@@ -71,6 +69,15 @@ export class Predictor {
       predictions.push(...(await this.#judge((photos as Photo[]).slice(start, start + CHUNK))))
     }
     return predictions
+  }
+
+  /**
+   * Looks for things of one class in a photo of any size: see `Detector`.
+   *
+   *     const { found } = await birds.find('holiday.jpg', { threshold: 0.9 })
+   */
+  find(photo: Photo, options: FindOptions = {}): Promise<Search> {
+    return (this.#detector ??= new Detector(this)).find(photo, options)
   }
 
   /** How good the network is on a set of pictures of its size and classes. */
@@ -104,37 +111,15 @@ export class Predictor {
   /** The pixels at the network's size: bytes, or float32 [height, width, channels] from 0 to 1. */
   async #pixels(photo: Photo): Promise<Uint8Array | Tensor<'float32'>> {
     const [height, width, channels] = this.inputShape
-    if (photo instanceof Tensor) return this.#tensorPixels(photo as Tensor<DType>)
-    if (typeof photo !== 'string' && !(photo instanceof Uint8Array)) {
-      throw expected('predict', 'a path, the bytes of a file, or a tensor [height, width, channels]', quoted(photo))
-    }
-    return readPhoto('predict', photo, { height, width, channels: channels as 3 })
-  }
-
-  async #tensorPixels(photo: Tensor<DType>): Promise<Uint8Array | Tensor<'float32'>> {
-    const [height, width, channels] = this.inputShape
-    const { shape, dtype } = photo
-    if (shape.length !== 3 || shape[2] !== channels || photo.size === 0) {
-      throw expected('predict', `a photo [height, width, ${channels}]`, `a tensor ${dtype} [${shape.join(', ')}]`)
-    }
-    const fits = shape[0] === height && shape[1] === width
     const size = { height, width }
-    if (dtype === 'uint8') {
-      const bytes = (await photo.data()) as Uint8Array
-      return fits ? bytes : resizePixels('predict', bytes, shape, size)
+    if (!(photo instanceof Tensor)) {
+      checkFile('predict', photo)
+      return readPhoto('predict', photo, { ...size, channels: channels as 3 })
     }
-    if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'bfloat16') {
-      throw expected('predict', 'a photo of uint8 or floats', `a tensor ${dtype}`)
-    }
-    const values = (await photo.data()) as Float32Array
-    checkRange(values)
-    if (fits) return tensor(values, shape)
-    return resizePixels(
-      'predict',
-      Uint8Array.from(values, (v) => Math.round(255 * Math.min(1, Math.max(0, v)))),
-      shape,
-      size
-    )
+    const { shape } = photo
+    const pixels = await pixelsOf('predict', photo as Tensor<DType>, channels)
+    if (shape[0] !== height || shape[1] !== width) return resizePixels('predict', bytesOf(pixels), shape, size)
+    return pixels instanceof Uint8Array ? pixels : tensor(pixels, shape)
   }
 
   /** [photos, classes] */
@@ -155,27 +140,13 @@ export class Predictor {
 
   /** One photo normalised, float32 [1, height, width, channels]. */
   #ready(pixels: Uint8Array | Tensor<'float32'>): Tensor<'float32'> {
-    const channels = this.inputShape[2]
-    const { mean, std } = this.normalize ?? {
-      mean: Array(channels).fill(0) as number[],
-      std: Array(channels).fill(1) as number[]
-    }
     const shape = [1, ...this.inputShape]
+    const { normalize } = this
     const { device } = this.network
-    if (pixels instanceof Uint8Array) {
-      return batchImages(tensor(pixels, shape, { device }), tensor(Int32Array.of(0), { device }), { mean, std })
-    }
-    return pixels
-      .to(device)
-      .reshape(shape)
-      .sub(tensor(mean as number[], { device }))
-      .div(tensor(std as number[], { device }))
+    if (pixels instanceof Uint8Array) return normalized(pixels, shape, normalize, device)
+    const floats = pixels.to(device).reshape(shape)
+    if (!normalize) return floats
+    const [mean, std] = [normalize.mean, normalize.std].map((numbers) => tensor([...numbers], { device }))
+    return floats.sub(mean!).div(std!)
   }
-}
-
-/** Rounding may take a resized picture a little past 0 and 1; bytes as floats go far past it. */
-function checkRange(values: Float32Array): void {
-  const wrong = values.find((value) => !(value >= -0.1 && value <= 1.1))
-  if (wrong !== undefined)
-    throw expected('predict', 'floats from 0 to 1', wrong, 'Pixels from 0 to 255 go in as uint8.')
 }
