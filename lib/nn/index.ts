@@ -64,6 +64,7 @@ export {
   type Pool1dOptions,
   type PoolOptions
 } from './pooling.js'
+export { loadPyTorch, type LoadPyTorchOptions } from './pytorch.js'
 export { Residual, type ResidualOptions } from './residual.js'
 export { Sequential } from './sequential.js'
 export type { WeightOptions } from './settings.js'

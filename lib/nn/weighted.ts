@@ -1,7 +1,7 @@
 // What layers have in common that multiply by a weight, add a bias and apply an activation.
 import { checkOptions } from '../errors.js'
 import type { DType, FloatDType, Tensor } from '../tensor.js'
-import { splitActivation, type FusedActivation, type SplitActivation } from './activation.js'
+import { splitActivation, type ActivationName, type FusedActivation, type SplitActivation } from './activation.js'
 import { countOf } from './check.js'
 import { Layer } from './layer.js'
 import { checkInitial, typed, WEIGHT_OPTIONS, type WeightOptions } from './settings.js'
@@ -34,6 +34,11 @@ export abstract class Weighted<Options extends WeightedOptions> extends Layer {
     this.options = { ...options }
     this.#activation = splitActivation(op, options.activation)
     this.reserve('weight', ...(options.bias === false ? [] : ['bias']))
+  }
+
+  /** What is applied to the result; undefined: nothing. */
+  get activation(): ActivationName | undefined {
+    return this.options.activation
   }
 
   /** Makes the weights where `inputs` was given: the last thing that a constructor does. */

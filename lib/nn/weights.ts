@@ -45,16 +45,30 @@ export async function loadWeights(module: Module<unknown>, path: string, options
   takeWeights(module, await readSafetensors(path, { device: module.device }), path, prefix)
 }
 
+/** How another library's file is read: the call that errors name, and what that library calls the tensors. */
+export interface Reading {
+  op: string
+  nameOf: (name: string) => string
+}
+
+const OWN: Reading = { op: 'load', nameOf: (name) => name }
+
 /**
  * Puts the tensors of `file` whose names begin with `prefix` into the module; those of other names aren't looked at. `path`
  * is for messages. All that can fail comes before the first change. Names in errors are those in the file.
  */
-export function takeWeights(module: Module<unknown>, file: Safetensors, path: string, prefix = ''): void {
-  const plan = matchWeights(module, file, prefix)
+export function takeWeights(
+  module: Module<unknown>,
+  file: Safetensors,
+  path: string,
+  prefix = '',
+  reading = OWN
+): void {
+  const plan = matchWeights(module, file, (name) => prefix + reading.nameOf(name), prefix)
   checkLayout(plan, file, path)
   const problems = describeProblems(plan)
   if (problems) {
-    throw expected('load', `the tensors of ${module.constructor.name} in ${path}`, problems, 'Nothing was changed.')
+    throw expected(reading.op, `the tensors of ${module.constructor.name} in ${path}`, problems, 'Nothing was changed.')
   }
   const values = plan.found.map(({ name, dtype, target, layer }) =>
     file.tensors
@@ -88,12 +102,12 @@ interface Plan {
   unfit: string[]
 }
 
-function matchWeights(module: Module<unknown>, { tensors }: Safetensors, prefix: string): Plan {
+function matchWeights(module: Module<unknown>, { tensors }: Safetensors, nameOf: NameOf, prefix: string): Plan {
   const plan: Plan = { found: [], sizes: new Map(), missing: [], unexpected: [], unfit: [] }
   const known = new Set<string>()
   const seen = new Set<Tensor<DType>>()
   for (const [at, part] of module.namedModules()) {
-    const name = (member: string): string => prefix + join(at, member)
+    const name = (member: string): string => nameOf(join(at, member))
     for (const wanted of part.ownBuilt ? ownTensors(name, part, seen) : futureTensors(name, part, tensors, plan)) {
       known.add(wanted.name)
       const there = tensors.get(wanted.name)

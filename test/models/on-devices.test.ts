@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
 import { models, nn, optim, type Compute, type Tensor } from '../../lib/index.js'
 import { onEachDevice } from '../support/devices.js'
+import { distance } from '../support/distance.js'
 import { computeAsAsked } from '../support/precision.js'
 
 /**
@@ -66,19 +67,6 @@ async function run(make: () => nn.Module, [count, ...size]: number[], device: st
     gradients: await Promise.all(first.gradients.map((gradient) => gradient.data() as Promise<Float32Array>)),
     losses
   }
-}
-
-/** The distance of two lists, in parts of the second's length: of all values together, as rounding puts some ReLUs to the other side. */
-function distance(got: ArrayLike<number>[], want: ArrayLike<number>[]): number {
-  let [difference, length] = [0, 0]
-  for (const [k, list] of want.entries()) {
-    assert.equal(got[k]!.length, list.length)
-    for (let i = 0; i < list.length; i++) {
-      difference += (got[k]![i]! - list[i]!) ** 2
-      length += list[i]! ** 2
-    }
-  }
-  return Math.sqrt(difference / length)
 }
 
 onEachDevice('networks', (device) => {
