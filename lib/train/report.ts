@@ -35,7 +35,8 @@ export async function readRun(folder: string): Promise<RunData> {
   return {
     name: runName(folder),
     config: { needletail, networkClass, inputShape, classes, positive, training },
-    environment: asObject(await readJson(path('environment'))),
+    // Reports are sent to others, who need no paths of this machine.
+    environment: { ...asObject(await readJson(path('environment'))), addon: undefined },
     metrics: metricsOf(await ifThere(readFile(path('metrics'), 'utf8'))),
     validation: validationOf(await readJson(path('confusion')), classes.length),
     predictions: predictions && packPredictions(predictions, predictions.epoch, number),

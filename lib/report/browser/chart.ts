@@ -39,22 +39,22 @@ export interface DrawnChart {
 }
 
 const HEIGHT = 240
-const MARGIN = { top: 12, right: 12, bottom: 34, left: 46 }
+const MARGIN = { top: 12, right: 16, bottom: 36, left: 46 }
 
 export function chart({ title, series, x, y, readOff = false }: Chart): DrawnChart {
   const drawing = svg('svg', { role: 'img', height: HEIGHT })
   const plot = el('div', { class: 'plot' }, drawing)
-  const readout = el('p', { class: 'readout', 'aria-hidden': 'true' })
-  const places = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
+  const place = el('span', { class: 'place' })
+  const values = series.map(() => el('output', {}))
   const element = el(
     'figure',
     { class: 'chart' },
-    el('figcaption', {}, el('h3', {}, title), legend(series)),
-    plot,
-    readOff && readout
+    el('figcaption', {}, el('h3', {}, title, readOff && place), legend(series, readOff ? values : [])),
+    plot
   )
+  const places = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
   const range = xRange(x, places)
-  const values = series.flatMap(({ points }) => points.flatMap(([, value]) => (value === null ? [] : [value])))
+  const heights = series.flatMap(({ points }) => points.flatMap(([, value]) => (value === null ? [] : [value])))
   let width = 0
   let marks: readonly Mark[] = []
   /** The x that is being read. */
@@ -63,7 +63,7 @@ export function chart({ title, series, x, y, readOff = false }: Chart): DrawnCha
   const xScale = () => scaleLinear(range, [MARGIN.left, width - MARGIN.right])
   const draw = () => {
     const toX = xScale()
-    const toY = yScale(y, values)
+    const toY = yScale(y, heights)
     const path = line<readonly [number, number | null]>()
       .defined(([, value]) => value !== null)
       .x(([at]) => toX(at))
@@ -97,11 +97,16 @@ export function chart({ title, series, x, y, readOff = false }: Chart): DrawnCha
       )
     )
   }
+  /** Writes the values at an x, those at the last unless given, beside the names of the series. */
   const read = (at: number | undefined): string => {
     cursor = at
-    draw()
-    const texts = marksAt(series, at).map((mark) => `${mark.name} ${y.format(mark.y)}`)
-    return (readout.textContent = at === undefined ? '' : `${x.label} ${x.format(at)}: ${texts.join(', ')}`)
+    if (width > 0) draw()
+    const where = at ?? places.at(-1)
+    const found = series.map((one) => marksAt([one], where)[0])
+    place.textContent = where === undefined ? '' : `${x.label} ${x.format(where)}`
+    values.forEach((value, i) => (value.textContent = found[i] ? y.format(found[i].y) : ''))
+    const texts = found.flatMap((mark) => (mark ? [`${mark.name} ${y.format(mark.y)}`] : []))
+    return `${place.textContent}: ${texts.join(', ')}`
   }
   describe(drawing, `${title}. ${series.map((one) => summary(one, y)).join('; ')}`)
   new ResizeObserver(([entry]) => {
@@ -110,6 +115,7 @@ export function chart({ title, series, x, y, readOff = false }: Chart): DrawnCha
     width = now
     draw()
   }).observe(plot)
+  if (readOff) read(undefined)
   if (readOff && places.length > 1) {
     plot.append(reader(title, places, read))
     plot.addEventListener('pointermove', (event) => {
@@ -172,13 +178,14 @@ function summary({ name, points }: Series, y: Axis): string {
   return values.length === 1 ? `${name} ${first}` : `${name} from ${first} to ${last}`
 }
 
-function legend(series: readonly Series[]): Child {
-  if (series.length < 2) return undefined
+/** The names of the series, each with its value where values are read; the name of a single one says nothing new. */
+function legend(series: readonly Series[], values: readonly HTMLElement[]): Child {
+  if (series.length < 2) return values
   return el(
     'ul',
     { class: 'legend' },
-    ...series.map(({ name, color, dashed }) =>
-      el('li', { style: `--color: var(--series-${color})`, class: dashed ? 'dashed' : '' }, name)
+    ...series.map(({ name, color, dashed }, i) =>
+      el('li', { style: `--color: var(--series-${color})`, class: dashed ? 'dashed' : '' }, name, values[i])
     )
   )
 }

@@ -33,6 +33,12 @@ export function data({ samples, augmented }: Pictures, classes: readonly string[
         el('p', { class: 'muted' }, 'A picture, and how the network saw it in its first epochs.'),
         scroller(
           'Changed pictures',
+          el(
+            'div',
+            { class: 'strip', 'aria-hidden': 'true' },
+            el('span', {}, 'as it is'),
+            ...augmented[0]!.epochs.map((_, i) => el('span', {}, `epoch ${i + 1}`))
+          ),
           ...augmented.map(({ image, epochs }) =>
             el(
               'div',
@@ -53,13 +59,16 @@ export function network({ config, pictures }: RunData): HTMLElement {
     'The network',
     el('p', { class: 'muted' }, `${config.networkClass}, of pictures ${height} × ${width} × ${channels}.`),
     pictures?.summary &&
-      el('div', { class: 'card' }, scroller('Summary of the network', el('pre', {}, pictures.summary))),
-    el('div', { class: 'columns' }, facts('Options of the training', config.training))
+      el('div', { class: 'card' }, scroller('Summary of the network', el('pre', {}, pictures.summary)))
   )
 }
 
-export const machine = ({ environment }: RunData): HTMLElement =>
-  section('environment', 'The machine', el('div', { class: 'columns' }, facts('Where it was trained', environment)))
+export const setting = ({ config, environment }: RunData): HTMLElement =>
+  section(
+    'setting',
+    'How it was trained',
+    el('div', { class: 'columns halves' }, facts('Options', config.training), facts('Machine', environment))
+  )
 
 /** Names and values; those within others by their path. */
 function facts(title: string, values: Readonly<Record<string, unknown>>): HTMLElement {

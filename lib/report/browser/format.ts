@@ -1,11 +1,14 @@
 // Numbers as people read them.
 
+/** Holds a number and its unit together. */
+export const NARROW = '\u00a0'
+
 /** A share as 94.2 %; near 0 and 1 with the digits that tell it from them. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–'
   const distance = Math.min(share, 1 - share)
   const digits = distance > 0 && distance < 0.0005 ? Math.min(6, Math.ceil(-Math.log10(distance)) - 1) : 1
-  return `${(100 * share).toFixed(digits)} %`
+  return `${(100 * share).toFixed(digits)}${NARROW}%`
 }
 
 /** 12345 as 12,345. */

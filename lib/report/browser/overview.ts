@@ -16,11 +16,12 @@ export function header({ name, config, environment, metrics }: RunData): HTMLEle
     number('validationPictures') > 0 && `watched on ${count(number('validationPictures'))}`,
     done > 0 && duration(seconds),
     String(gpu?.name ?? environment['processor'] ?? ''),
-    `needletail ${config.needletail}`
+    `version ${config.needletail}`
   ]
   return el(
     'header',
     { class: 'top' },
+    el('p', { class: 'name' }, 'needletail'),
     el('h1', {}, name),
     el(
       'p',

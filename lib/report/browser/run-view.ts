@@ -4,7 +4,7 @@ import './run.css'
 import type { RunData } from '../run-data.js'
 import { perClass } from './classes.js'
 import { curves } from './curves.js'
-import { data, machine, network } from './details.js'
+import { data, network, setting } from './details.js'
 import { el } from './dom.js'
 import { Judged } from './judged.js'
 import { confusion } from './matrix.js'
@@ -28,7 +28,7 @@ export function runView(run: RunData): HTMLElement[] {
     matrix && perClass(classes, matrix),
     run.pictures ? data(run.pictures, classes) : undefined,
     network(run),
-    machine(run)
+    setting(run)
   ].filter((part) => part !== undefined)
   return [header(run), navigation(parts), ...parts]
 }

@@ -88,11 +88,11 @@ class ThresholdView {
     for (const outcome of OUTCOMES) this.#cells.set(outcome, el('button', { onclick: () => this.#choose(outcome) }))
     this.#chosen = this.#firstOutcome()
     this.elements = [
-      this.#controls(),
       el(
         'div',
-        { class: 'columns' },
-        el('div', { class: 'card' }, el('h3', {}, 'What becomes of the pictures'), this.#table()),
+        { class: 'columns halves' },
+        this.#controls(),
+        el('div', { class: 'card' }, this.#table()),
         ...this.#curves.map(({ drawn }) => el('div', { class: 'card' }, drawn.element))
       ),
       this.#panel.element
