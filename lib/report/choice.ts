@@ -3,7 +3,7 @@ import type { Predictions } from './predictions.js'
 
 /** The most of one cell, and of all together. */
 const OF_CELL = 48
-const ALL = 300
+const ALL = 500
 
 /** Places in the set; where there is no room for all, each cell has as many as the others. */
 export function choosePictures(predictions: Predictions): number[] {

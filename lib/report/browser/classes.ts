@@ -41,7 +41,7 @@ export function perClass(classes: readonly string[], matrix: readonly (readonly 
       'div',
       { class: 'card' },
       scroller(
-        'Class by class',
+        'Table of the classes',
         el(
           'table',
           { class: 'wide' },

@@ -18,7 +18,7 @@ export interface Cell {
 
 export class ExamplePanel {
   readonly element: HTMLElement
-  readonly #title = el('h3', { role: 'status' })
+  readonly #title = el('h3', { 'aria-live': 'polite' })
   readonly #note = el('p', { class: 'muted' })
   readonly #tiles = el('ul', { class: 'tiles' })
 

@@ -36,6 +36,7 @@ export function confusion(
     .flat()
     .filter((cell) => cell.label !== cell.prediction && cell.count > 0)
     .sort((a, b) => b.count - a.count)
+  const isShort = classes.length <= MOST_CLASSES
   const panel = new ExamplePanel()
   const buttons = new Map<MatrixCell, HTMLElement>()
   const choose = (cell: MatrixCell) => {
@@ -51,13 +52,13 @@ export function confusion(
   const button = (cell: MatrixCell, content: readonly (string | HTMLElement)[]): HTMLElement => {
     const kind = cell.label === cell.prediction ? 'good' : 'bad'
     const name = `${plural(cell.count, 'picture')} of ${classes[cell.label]}, taken for ${classes[cell.prediction]}`
-    const attributes = { class: kind, style: `--share: ${shade(cell.share)}%`, title: name, 'aria-label': name }
+    const attributes = { class: kind, style: `--share: ${shade(cell.share)}%`, title: name }
     if (!judged) return el('span', attributes, ...content)
     const made = el('button', { ...attributes, onclick: () => choose(cell) }, ...content)
+    if (isShort) made.setAttribute('aria-label', name)
     buttons.set(cell, made)
     return made
   }
-  const isShort = classes.length <= MOST_CLASSES
   const content = isShort
     ? scroller('Confusion matrix', grid(classes, cells, button))
     : el(
@@ -79,8 +80,7 @@ export function confusion(
         : `The most frequent mistakes of ${count(classes.length)} classes.`,
       judged && ' Choose a cell to see its pictures.'
     ),
-    el('div', { class: 'card' }, content),
-    judged && panel.element
+    el('div', { class: isShort ? 'beside' : '' }, el('div', { class: 'card' }, content), judged && panel.element)
   )
 }
 
