@@ -42,3 +42,24 @@ export async function scattered(
 
 const chances = async (seed: number): Promise<[number, number, number][]> =>
   (await nt.random.uniform([2000, 3], { seed, device: 'cpu' }).array()) as [number, number, number][]
+
+/** Windows of such pictures that don't lie on an 8: what a detector sees most of the time. They count as `other`. */
+export async function backgrounds(digits: nt.ImageDataset, count: number, size: number): Promise<nt.ImageDataset> {
+  const pixels = new Uint8Array(count * size * size)
+  const sizes = [size, 1.5 * size, 2 * size, 3 * size]
+  for (let seed = 1000, done = 0; done < count; seed++) {
+    const { image, boxes } = await scattered(digits, { sizes, seed })
+    const [height, width] = image.shape as [number, number]
+    const windows: nt.Tensor<'uint8'>[] = []
+    for (const [right, down] of (await chances(seed + 1e6)).slice(0, Math.min(200, count - done))) {
+      const [left, top] = [Math.floor(right * (width - size)), Math.floor(down * (height - size))]
+      const window = { left, top, width: size, height: size }
+      if (boxes.get('8')!.some((eight) => shared(window, eight) > 0.3)) continue
+      windows.push(image.get([top, top + size], [left, left + size]))
+    }
+    pixels.set(await nt.stack(windows).data(), done * size * size)
+    done += windows.length
+  }
+  const labels = new Int32Array(count)
+  return nt.ImageDataset.from({ pixels, shape: [size, size, 1], labels, classes: digits.classes })
+}

@@ -25,3 +25,15 @@ export async function only(set: ImageDataset, name: string): Promise<ImageDatase
 export function shifted(images: Tensor<'uint8'>, right: number, down: number): Tensor<'uint8'> {
   return nt.pad(images, [0, [down, -down], [right, -right], 0])
 }
+
+/** The part of these pictures, all of one class, that the network still knows when they are moved: its recall. */
+export async function recallMoved(
+  network: nt.nn.Module,
+  pictures: ImageDataset,
+  normalize: nt.Statistics,
+  right: number,
+  down: number
+): Promise<number> {
+  const moved = await pictures.map((images) => shifted(images, right, down))
+  return (await nt.evaluate(network, moved, { normalize, positive: '8' })).recall
+}

@@ -10,7 +10,7 @@ export interface HeatMap {
 }
 
 const CELL = 30
-const [LEFT, TOP] = [64, 62]
+const [LEFT, TOP] = [64, 72]
 
 export function heatMap({ title, values, rows, columns }: HeatMap): string {
   const [height, width] = [values.length * CELL, values[0]!.length * CELL]

@@ -12,7 +12,7 @@ const examples = readdirSync(join(root, 'examples'))
   .map((file) => file.slice(0, -3))
 
 describe('the example', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   for (const name of examples) {
     it(name, () => {
@@ -20,6 +20,8 @@ describe('the example', function () {
       const env = { ...process.env, SMALL: '1' }
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env })
       strictEqual(status, 0, `${stdout}\n${stderr}`)
+      const [folder] = /runs\/[\w-]+-\d{3}/.exec(stderr) ?? [] // that fit has said
+      if (folder) ok(existsSync(join(root, folder, 'report.html')), `${folder} has no report.html`)
     })
   }
 })

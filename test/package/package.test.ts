@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -109,6 +111,7 @@ describe('the packed package', function () {
       copyFileSync(join(fixtures, file), join(folder, file))
     for (const story of ['tensors.ts', 'birds.ts', 'is-it-a-bird.ts'])
       copyFileSync(join(stories, story), join(folder, story))
+    cpSync(join(root, 'examples'), join(folder, 'examples'), { recursive: true })
     writeSmallCifar(join(folder, 'cache'))
   })
 
@@ -145,6 +148,12 @@ describe('the packed package', function () {
       attempt(tsc, 'tensors.ts', 'birds.ts', 'is-it-a-bird.ts', '--outDir', out, ...types, ...strictest)
       checkStory(attempt(`${out}/tensors.js`))
     })
+
+    it(`type-checks the examples under ${name}`, () => {
+      const examples = readdirSync(join(folder, 'examples')).filter((file) => file.endsWith('.ts'))
+      const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+      attempt(tsc, ...examples.map((file) => join('examples', file)), '--noEmit', ...types, ...strictest)
+    })
   }
 
   it('runs the story tensors.ts through tsx', () => {
@@ -160,6 +169,13 @@ describe('the packed package', function () {
     const photo = join(root, 'test/package/fixtures/photo.png')
     const answer = attempt(...tsx, 'is-it-a-bird.ts', 'runs/birds-001', photo)
     assert.match(answer, /photo\.png: (bird|other) \(\d+\.\d %\)\n$/)
+  })
+
+  it('runs the example birds.ts, copied beside it', () => {
+    assert.match(
+      attempt('--import', import.meta.resolve('tsx'), 'examples/birds.ts'),
+      /^runs\/birds-\d{3} \{ accuracy:/
+    )
   })
 
   it('has the command needletail, with all its commands', () => {
