@@ -12,13 +12,14 @@ namespace needletail::onednn {
 using Memory = dnnl::memory;
 using Layout = dnnl::memory::format_tag;
 
+// Never destroyed: the queue's thread computes until the process ends.
 inline dnnl::engine& engine() {
-  static dnnl::engine made(dnnl::engine::kind::cpu, 0);
-  return made;
+  static auto* made = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *made;
 }
 inline dnnl::stream& stream() {
-  static dnnl::stream made(engine());
-  return made;
+  static auto* made = new dnnl::stream(engine());
+  return *made;
 }
 
 // oneDNN 2.x describes an operation and then looks for an implementation; 3.x does both at once. An empty result

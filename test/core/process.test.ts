@@ -45,6 +45,13 @@ for (const device of ['cpu', 'emulated'])
       const { code, signal, errors } = await run(busy)
       assert.deepEqual([code, signal, errors], [0, null, ''])
     })
+    it('the end of the script, in the middle of convolutions', async () => {
+      // What oneDNN computes with must outlive what is computed: each of the many is another chance to see that it doesn't.
+      const { code, signal, errors } = await run(`
+      const [x, weights] = [nt.ones([1, 32, 32, 32]), nt.ones([32, 1, 1, 32])]
+      for (let i = 0; i < 2000; i++) nt.conv2d(x, weights)`)
+      assert.deepEqual([code, signal, errors], [0, null, ''])
+    })
     it('an end in the middle of compiled steps', async () => {
       const { code, signal } = await run(`
       const step = nt.compile((x) => { let y = x; for (let i = 0; i < 20; i++) y = nt.matmul(x, y).mul(1e-3); return y })
