@@ -8,7 +8,8 @@ namespace needletail::cuda {
 namespace {
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
-  if (!isFloat(call.in[0].dtype) || read<Convolution>(call.params).pooled) return nullptr;
+  if (!isFloat(call.in[0].dtype)) return nullptr;
+  if (read<Convolution>(call.params).pooled) return convolutionPooled(call);
   if (auto prepared = convolutionByCudnn(call)) return prepared;
   return convolutionByKernels(call);
 }

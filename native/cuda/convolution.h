@@ -8,6 +8,9 @@ namespace needletail::cuda {
 
 // cuDNN; null where it has no engine for this shape and dtype on this GPU.
 std::unique_ptr<Prepared> convolutionByCudnn(const Call& call);
+// A convolution of few channels and a maximum over its windows, or the gradient of its weights, in one: own kernels.
+// Null for other shapes; the parts are then calls.
+std::unique_ptr<Prepared> convolutionPooled(const Call& call);
 // Any shape and dtype: own kernels.
 std::unique_ptr<Prepared> convolutionByKernels(const Call& call);
 

@@ -25,6 +25,9 @@ __global__ void eachKernel(int64_t n, F body) {
 }
 template <class F>
 __global__ void __launch_bounds__(kThreads) blocksKernel(F body);
+// The same where F::kResident says how many blocks a multiprocessor must have registers for.
+template <class F>
+__global__ void __launch_bounds__(kThreads, F::kResident) residentKernel(F body);
 
 #endif
 
@@ -155,6 +158,10 @@ template <class F>
 __global__ void __launch_bounds__(kThreads) blocksKernel(F body) {
   body(Block{static_cast<int64_t>(blockIdx.x)});
 }
+template <class F>
+__global__ void __launch_bounds__(kThreads, F::kResident) residentKernel(F body) {
+  body(Block{static_cast<int64_t>(blockIdx.x)});
+}
 #endif
 
 // Runs body(block) for each of `count` blocks, in any order.
@@ -162,7 +169,10 @@ template <class F>
 void blocks(Stream& stream, int64_t count, const F& body) {
   if (leftOut(count)) return;
 #if defined(__CUDACC__)
-  blocksKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
+  if constexpr (requires { F::kResident; })
+    residentKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
+  else
+    blocksKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
   checkLaunch();
 #else
   emulatedLaunch(streamOf(stream), [count, body] {

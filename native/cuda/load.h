@@ -42,6 +42,14 @@ NT_INLINE void storePack(S* to, const Pack<S, V>& pack) {
   *reinterpret_cast<Pack<S, V>*>(to) = pack;
 }
 
+// Calls f with Type<S>, the C++ type that a floating dtype is stored as.
+template <class F>
+NT_INLINE void dispatchStored(DType dtype, const F& f) {
+  if (dtype == DType::bfloat16) return f(Type<BFloat16>());
+  if (dtype == DType::float16) return f(Type<Float16>());
+  f(Type<float>());
+}
+
 // V neighbours of any floating dtype as floats; i is a multiple of V.
 template <int V>
 NT_INLINE void loadFloats(const void* data, DType dtype, int64_t i, float (&to)[V]) {

@@ -152,6 +152,11 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 activation gradients fused'] }
   },
   {
+    name: 'a maximum pool goes into the convolution of few channels before it',
+    make: () => (x) => nt.maxPool2d(nt.conv2d(x, weights(), { padding: 'same', activation: 'relu' }), 2),
+    changes: { '': ['1 pools fused', '1 steps'] }
+  },
+  {
     name: 'with windows that overlap and padding',
     make: () =>
       gradient((x) => nt.maxPool2d(nt.conv2d(x, weights(), { activation: 'relu' }), 3, { stride: 1, padding: 1 })),

@@ -14,12 +14,23 @@ interface Case {
   padding?: readonly [Pair, Pair]
   pool?: { size: Pair; stride: Pair; padding?: Pair }
   bias?: boolean
+  /** Of few channels, with whole windows: GPUs, too, have it and its pool as one kernel. */
+  first?: boolean
 }
 
 const same = [
   [1, 1],
   [1, 1]
 ] as const
+const twice = [
+  [2, 2],
+  [2, 2]
+] as const
+const uneven = [
+  [2, 0],
+  [0, 3]
+] as const
+const thirds = { size: [3, 3], stride: [3, 3] } as const
 const halved = { size: [2, 2], stride: [2, 2] } as const
 const cases: Case[] = [
   { x: [2, 6, 8, 3], kernel: [32, 3, 3], padding: same, pool: halved, bias: true },
@@ -36,6 +47,23 @@ const cases: Case[] = [
   { x: [2, 4, 4, 3], kernel: [16, 3, 3], pool: halved },
   { x: [2, 9, 9, 3], kernel: [16, 3, 3], pool: halved },
   { x: [1, 3, 33, 3], kernel: [16, 1, 1], pool: { size: [1, 4], stride: [1, 4] } },
+  // first layers: several tiles of windows down and along, the last of them not full, channels past a block's
+  { first: true, x: [3, 21, 71, 1], kernel: [36, 3, 3], padding: same, pool: halved, bias: true },
+  { first: true, x: [2, 18, 70, 2], kernel: [8, 3, 3], pool: halved },
+  { first: true, x: [1, 20, 37, 3], kernel: [68, 3, 3], padding: same, pool: halved },
+  { first: true, x: [2, 11, 10, 4], kernel: [4, 3, 3], padding: same, pool: halved, bias: true },
+  { first: true, x: [1, 28, 28, 1], kernel: [8, 5, 5], pool: halved, bias: true },
+  { first: true, x: [2, 13, 14, 2], kernel: [12, 5, 5], padding: twice, pool: halved, bias: true },
+  { first: true, x: [2, 13, 14, 3], kernel: [32, 5, 5], padding: twice, pool: halved, bias: true },
+  { first: true, x: [1, 13, 14, 4], kernel: [32, 5, 5], padding: uneven, pool: halved, bias: true },
+  { first: true, x: [2, 31, 32, 1], kernel: [32, 3, 3], pool: thirds, bias: true },
+  { first: true, x: [2, 44, 29, 2], kernel: [4, 3, 3], padding: same, pool: thirds },
+  { first: true, x: [1, 14, 33, 3], kernel: [32, 3, 3], padding: uneven, pool: thirds, bias: true },
+  { first: true, x: [2, 7, 7, 4], kernel: [36, 3, 3], padding: same, pool: thirds, bias: true },
+  { first: true, x: [1, 16, 16, 1], kernel: [16, 5, 5], padding: twice, pool: thirds },
+  { first: true, x: [1, 16, 17, 2], kernel: [16, 5, 5], padding: twice, pool: thirds, bias: true },
+  { first: true, x: [1, 10, 30, 3], kernel: [16, 5, 5], pool: thirds, bias: true },
+  { first: true, x: [1, 8, 11, 4], kernel: [16, 5, 5], padding: uneven, pool: thirds, bias: true },
   // large kernels, strides, also past the kernel
   {
     x: [2, 23, 22, 3],
@@ -181,8 +209,19 @@ onEachDevice('convolutions by sums', (device) => {
           }
         }
         if (device === 'cpu' && isLater) assert.match(String(run.programs[0]), /activation gradients fused/)
-        if (device === 'cpu' && pool !== undefined && !isLater) assert.match(String(run.programs[0]), /3 pools fused/)
+        if ((device === 'cpu' || p.first) && pool !== undefined && !isLater)
+          assert.match(String(run.programs[0]), /3 pools fused/)
       }
+    })
+  }
+  for (const activation of [undefined, 'relu'] as const) {
+    it(`a NaN wins its windows, ${activation ?? 'no activation'}`, () => {
+      const values = numbers(whole([1, 8, 8, 3], 2, 0)).map((value, i) => (i === 100 ? NaN : value))
+      const [x, w] = [nt.tensor(values, [1, 8, 8, 3]), whole([4, 3, 3, 3], 2, 1)]
+      const f = (x: nt.Tensor) => nt.maxPool2d(nt.conv2d(x, w, { padding: 'same', activation } as never), 2)
+      const [want, got] = [f, nt.compile(f, { exact: true })].map((f) => numbers(f(x)))
+      assert.equal(want!.filter(Number.isNaN).length, 4 * 4)
+      assert.deepEqual(got, want)
     })
   }
 })
