@@ -10,6 +10,7 @@ namespace {
 std::unique_ptr<Prepared> prepare(const Call& call) {
   if (!isFloat(call.in[0].dtype)) return nullptr;
   if (read<Convolution>(call.params).pooled) return convolutionPooled(call);
+  if (auto prepared = convolutionPadded(call)) return prepared;
   if (auto prepared = convolutionByCudnn(call)) return prepared;
   return convolutionByKernels(call);
 }

@@ -11,6 +11,9 @@ std::unique_ptr<Prepared> convolutionByCudnn(const Call& call);
 // A convolution of few channels and a maximum over its windows, or the gradient of its weights, in one: own kernels.
 // Null for other shapes; the parts are then calls.
 std::unique_ptr<Prepared> convolutionPooled(const Call& call);
+// An image of few channels, and its weights, padded with zeros for cuDNN's engines on tensor cores; null where there
+// are enough, or no tensor cores, or no such engine.
+std::unique_ptr<Prepared> convolutionPadded(const Call& call);
 // Any shape and dtype: own kernels.
 std::unique_ptr<Prepared> convolutionByKernels(const Call& call);
 
