@@ -89,6 +89,20 @@ program
   .option('--resume <folder>', 'go on with the sweep of that folder where it was stopped or killed')
   .action(async (module, options) => (await import('./sweep.js')).sweep(module, options))
 
+program
+  .command('report')
+  .description("make a run's report.html anew, or a page that compares several runs")
+  .argument('<runs...>', 'run folders, e.g. runs/birds-001')
+  .option('--output <file>', 'where the comparison is written (default: comparison.html beside the first run)')
+  .action(async (runs, options) => (await import('./report.js')).report(runs, options))
+
+program
+  .command('watch')
+  .description('serve a page, for this machine alone, that follows trainings')
+  .argument('[folder]', 'a run folder, or a folder of runs', 'runs')
+  .option('--port <n>', 'the port on 127.0.0.1 (default: one that is free)', whole(1, 65535))
+  .action(async (folder, options) => (await import('./watch.js')).watch(folder, options))
+
 const datasets = program.command('datasets').description('list the data sets and which of them are on this machine')
 datasets
   .command('list', { isDefault: true })

@@ -6,7 +6,8 @@ export type Packed = string
 /** A picture as a data URI. */
 export type Image = string
 
-export interface RunData {
+/** What is to know of a run without looking at its pictures. */
+export interface RunSummary {
   /** The run folder's name. */
   name: string
   config: {
@@ -18,11 +19,39 @@ export interface RunData {
     positive: string | null
     /** What fit was called with. */
     training: Readonly<Record<string, unknown>>
+    /** As nn.fromConfig takes it; null where the network has a class of the user's own. */
+    network: unknown
   }
   environment: Readonly<Record<string, unknown>>
   metrics: Metrics
   /** The confusion matrix of the last validation: `matrix[label][prediction]`. */
   validation: { epoch: number; matrix: readonly (readonly number[])[] } | null
+  status: Status | null
+}
+
+/** How far a training is, and whether it goes on. */
+export interface Status {
+  /** 'killed': it said that it goes on, and its process is gone. */
+  state: 'training' | 'finished' | 'stopped' | 'failed' | 'killed'
+  /** Epochs that are complete. */
+  epoch: number
+  /** Batches of the next one that are done, of how many. */
+  batch: number
+  batches: number
+  /** When that was, in milliseconds since 1970. */
+  time: number
+}
+
+/** A run among others. */
+export interface ComparedRun extends RunSummary {
+  /** Where its report is, seen from the page. */
+  link?: string | undefined
+}
+
+/** What a page that watches runs is told: a run that is new or has changed, one that can't be read, or one that is gone. */
+export type WatchedRun = ComparedRun | { name: string; error: string } | { name: string; gone: true }
+
+export interface RunData extends RunSummary {
   predictions: PackedPredictions | null
   pictures: Pictures | null
 }

@@ -11,6 +11,7 @@ export const FILES = {
   pictures: 'pictures.json',
   report: 'report.html',
   plans: 'plans.json',
+  status: 'status.json',
   last: join('checkpoints', 'last.safetensors'),
   best: join('checkpoints', 'best.safetensors')
 } as const

@@ -20,6 +20,7 @@ import { duration, figureTexts, Progress } from './progress.js'
 import { Reporter } from './reporter.js'
 import { checkSameConfig, configOf, newFolder, Run, writeJson } from './run.js'
 import { Session } from './session.js'
+import { StatusFile } from './status.js'
 import { MetricsTable, TIME_COLUMNS } from './table.js'
 
 /**
@@ -83,6 +84,7 @@ class Training {
   readonly #progress: Progress
   readonly #best: Best
   readonly #reporter: Reporter
+  readonly #status: StatusFile
   readonly #evaluator: Evaluator | undefined
   #table!: MetricsTable
   #board: Board | undefined
@@ -96,6 +98,7 @@ class Training {
     this.#best = new Best(plan.monitor, position, plan.earlyStopping)
     this.result = new Run(folder, plan.network)
     const { network, validation, normalize = false, positive, loss, compute, exact } = plan
+    this.#status = new StatusFile(folder, session.batches.length)
     this.#reporter = new Reporter(plan, folder, (message) => this.#progress.line(message))
     const { log } = this.#reporter
     this.#evaluator =
@@ -124,9 +127,17 @@ class Training {
     using interruption = new Interruption(this.#plan.signal, (signal) => {
       this.#progress.line(`${signal}: finishing the batch. Once more quits without saving.`)
     })
-    await this.#call((callbacks) => callbacks.onStart?.(this.result))
-    let goesOn = !this.#best.isWaitedFor
-    while (goesOn && this.#position.epoch < this.#plan.pauseAfter) goesOn = await this.#epoch(interruption)
+    await this.#status.write('training', this.#position)
+    try {
+      await this.#call((callbacks) => callbacks.onStart?.(this.result))
+      let goesOn = !this.#best.isWaitedFor
+      while (goesOn && this.#position.epoch < this.#plan.pauseAfter) goesOn = await this.#epoch(interruption)
+    } catch (error) {
+      await this.#status.write(interruption.wanted ? 'stopped' : 'failed', this.#position)
+      throw error
+    }
+    const isPaused = this.#plan.pauseAfter < this.#plan.epochs && this.#position.epoch === this.#plan.pauseAfter
+    await this.#status.write(isPaused ? 'stopped' : 'finished', this.#position)
     await this.#reporter.finish()
     await this.#call((callbacks) => callbacks.onEnd?.(this.result))
   }
@@ -145,6 +156,7 @@ class Training {
       const at = { epoch: this.#position.epoch + 1, batch: number, loss }
       await this.#call((callbacks) => callbacks.onBatchEnd?.(at))
       if (this.#progress.due) await this.#draw(start, first)
+      if (this.#status.due) await this.#status.write('training', this.#position)
       if (interruption.wanted) await this.#interrupt(interruption)
       else if (this.#plan.saveEvery && number % this.#plan.saveEvery === 0) await this.#save()
     }
@@ -173,6 +185,7 @@ class Training {
       await this.#session.saveWeights(join(this.#folder, FILES.best), this.#position)
     }
     await this.#save()
+    await this.#status.write('training', this.#position)
     await this.#reporter.update(epoch)
     const title = `epoch ${epoch}/${this.#plan.epochs}`
     const speed = `${count(Math.round(done / seconds))} images/s  ${duration(total)}`
@@ -202,6 +215,7 @@ class Training {
 
   async #interrupt(interruption: Interruption): Promise<void> {
     await this.#save()
+    await this.#status.write('stopped', this.#position)
     await this.#reporter.finish()
     const { recipe } = this.#plan
     const { epoch, batch } = this.#position

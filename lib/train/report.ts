@@ -5,10 +5,11 @@ import { expected } from '../errors.js'
 import { writeAtomically } from '../io/atomic.js'
 import { checkPictures } from '../report/pictures.js'
 import { readPredictions } from '../report/predictions.js'
-import type { Metrics, RunData } from '../report/run-data.js'
+import type { Metrics, RunData, RunSummary } from '../report/run-data.js'
 import { packPredictions, runName, runPage } from '../report/run-page.js'
 import { FILES } from './files.js'
 import { readRunConfig } from './run-config.js'
+import { statusOf } from './status.js'
 
 /**
  * Makes `report.html` of a run folder anew, from what is there, and gives its path: one file that loads nothing, with curves,
@@ -27,20 +28,34 @@ export async function report(folder: string): Promise<string> {
 
 /** What the report shows of a run: everything in its folder but the checkpoints. Files that aren't there yet are null. */
 export async function readRun(folder: string): Promise<RunData> {
-  const { needletail, networkClass, inputShape, classes, positive, training } = await readRunConfig(folder, 'report')
+  const summary = await readSummary(folder)
+  const { classes, positive } = summary.config
   const number = positive === null ? undefined : classes.indexOf(positive)
+  const predictions = await ifThere(readPredictions(join(folder, FILES.predictions), classes.length, number))
+  const path = join(folder, FILES.pictures)
+  const pictures = await readJson(path)
+  return {
+    ...summary,
+    predictions: predictions && packPredictions(predictions, predictions.epoch, number),
+    pictures: pictures === null ? null : checkPictures(pictures, classes.length, path)
+  }
+}
+
+/** What is to know of a run without looking at its pictures: some kilobytes. */
+export async function readSummary(folder: string): Promise<RunSummary> {
+  const { needletail, networkClass, inputShape, classes, positive, training, network } = await readRunConfig(
+    folder,
+    'report'
+  )
   const path = (name: keyof typeof FILES) => join(folder, FILES[name])
-  const predictions = await ifThere(readPredictions(path('predictions'), classes.length, number))
-  const pictures = await readJson(path('pictures'))
   return {
     name: runName(folder),
-    config: { needletail, networkClass, inputShape, classes, positive, training },
+    config: { needletail, networkClass, inputShape, classes, positive, training, network },
     // Reports are sent to others, who need no paths of this machine.
     environment: { ...asObject(await readJson(path('environment'))), addon: undefined },
     metrics: metricsOf(await ifThere(readFile(path('metrics'), 'utf8'))),
     validation: validationOf(await readJson(path('confusion')), classes.length),
-    predictions: predictions && packPredictions(predictions, predictions.epoch, number),
-    pictures: pictures === null ? null : checkPictures(pictures, classes.length, path('pictures'))
+    status: statusOf(await ifThere(readFile(path('status'), 'utf8')))
   }
 }
 

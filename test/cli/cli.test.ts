@@ -16,7 +16,7 @@ describe('needletail', () => {
     it(`lists its commands: ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await needletail(args)
       deepStrictEqual([code, stderr], [0, ''])
-      for (const command of ['train', 'evaluate', 'predict', 'sweep', 'datasets', 'doctor'])
+      for (const command of ['train', 'evaluate', 'predict', 'sweep', 'report', 'watch', 'datasets', 'doctor'])
         match(stdout, new RegExp(`^  ${command} `, 'm'))
       match(stdout, /Exit codes: 0 .*, 1 .*, 2 /)
     })
@@ -31,7 +31,7 @@ describe('needletail', () => {
 
   it('is told of in docs/cli.md, every option of it', async () => {
     const manual = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
-    for (const command of ['train', 'evaluate', 'predict', 'sweep', 'datasets', 'doctor']) {
+    for (const command of ['train', 'evaluate', 'predict', 'sweep', 'report', 'watch', 'datasets', 'doctor']) {
       const { stdout } = await needletail([command, '--help'])
       const section = manual.split(/^## /m).find((text) => text.startsWith(`${command}\n`)) ?? ''
       for (const [option] of stdout.matchAll(/--[a-z-]+/g)) {

@@ -76,15 +76,17 @@ function facts(title: string, values: Readonly<Record<string, unknown>>): HTMLEl
   return el('div', { class: 'card facts' }, el('h3', {}, title), table(title, ['Name', 'Value'], rows))
 }
 
-function flat(values: object, path = ''): [string, string][] {
+/** The leaves of nested values by their path; those that are nothing are left out. */
+export function flat(values: object, write = text, path = ''): [string, string][] {
   return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
     const whole = path ? `${path}.${name}` : name
     if (value === null || value === undefined) return []
     if (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
-      return [[whole, value.map(text).join(', ')]]
-    return typeof value === 'object' ? flat(value, whole) : [[whole, text(value)]]
+      return [[whole, value.map(write).join(', ')]]
+    return typeof value === 'object' ? flat(value, write, whole) : [[whole, write(value)]]
   })
 }
 
-const text = (value: unknown): string =>
-  typeof value === 'number' && !Number.isInteger(value) ? figure(value) : String(value)
+function text(value: unknown): string {
+  return typeof value === 'number' && !Number.isInteger(value) ? figure(value) : String(value)
+}

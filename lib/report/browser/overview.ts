@@ -1,5 +1,5 @@
 // What to know of a run at a glance.
-import type { RunData } from '../run-data.js'
+import type { RunData, RunSummary } from '../run-data.js'
 import { formatOf, titleOf, valuesOf } from './curves.js'
 import { el } from './dom.js'
 import { count, duration, percent, plural } from './format.js'
@@ -37,7 +37,10 @@ export function header({ name, config, environment, metrics }: RunData): HTMLEle
 }
 
 /** The last epoch's figures, each with its best. */
-export function results({ config, metrics }: RunData, matrix: readonly (readonly number[])[] | undefined): HTMLElement {
+export function results(
+  { config, metrics }: RunSummary,
+  matrix: readonly (readonly number[])[] | undefined
+): HTMLElement {
   const isWatched = metrics.columns.some((name) => name.startsWith('validation.'))
   const columns = metrics.columns.filter((name) =>
     isWatched ? name.startsWith('validation.') : !['epoch', 'seconds', 'learningRate'].includes(name)
