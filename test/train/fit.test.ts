@@ -37,7 +37,8 @@ onEachDevice('fit', (device) => {
       'pictures.json',
       ...(device.startsWith('cuda') ? ['plans.json'] : []),
       'predictions.safetensors',
-      'report.html'
+      'report.html',
+      'status.json'
     ])
     assert.deepEqual(readdirSync(join(run.folder, 'checkpoints')).sort(), ['best.safetensors', 'last.safetensors'])
 
