@@ -380,7 +380,8 @@ export class ImageDataset {
       await setImmediate() // reading may be done at once: timers get their turn
     }
     const own = new Resident<'uint8'>(changed, [labels.length, ...shape])
-    return new ImageDataset({ ...this.#parts, shape, pixels: own, rows: undefined })
+    const files = this.#parts.files && this.#files()
+    return new ImageDataset({ ...this.#parts, shape, pixels: own, rows: undefined, files })
   }
 
   /**

@@ -138,7 +138,8 @@ class Training {
     }
     const isPaused = this.#plan.pauseAfter < this.#plan.epochs && this.#position.epoch === this.#plan.pauseAfter
     await this.#status.write(isPaused ? 'stopped' : 'finished', this.#position)
-    await this.#reporter.finish()
+    const report = await this.#reporter.finish()
+    if (report !== undefined) this.#progress.line(`report: ${report}`)
     await this.#call((callbacks) => callbacks.onEnd?.(this.result))
   }
 

@@ -25,7 +25,8 @@ export class Reporter {
   readonly #folder: string
   readonly #warn: (message: string) => void
   readonly #began = performance.now()
-  readonly #thumbnails = new Map<number, string>()
+  /** Of the last report: most are in the next one, too. */
+  #thumbnails = new Map<number, string>()
   #samples: Pick<Pictures, 'samples' | 'augmented'> | undefined
   #summary: string | null = null
   #spent = 0
@@ -47,20 +48,22 @@ export class Reporter {
     if (this.#spent + this.#last <= SHARE * (performance.now() - this.#began)) await this.finish()
   }
 
-  /** At the end, and before it where the training is interrupted. */
-  async finish(): Promise<void> {
-    if (!this.#plan.report) return
+  /** At the end, and before it where the training is interrupted. The answer: the report's path, where there is one. */
+  async finish(): Promise<string | undefined> {
+    if (!this.#plan.report) return undefined
     const start = performance.now()
     try {
-      await this.#write()
+      return await this.#write()
     } catch (error) {
       this.#warn(`no report: ${(error as Error).message}`)
+      return undefined
+    } finally {
+      this.#last = performance.now() - start
+      this.#spent += this.#last
     }
-    this.#last = performance.now() - start
-    this.#spent += this.#last
   }
 
-  async #write(): Promise<void> {
+  async #write(): Promise<string> {
     const { validation } = this.#plan
     if (this.#epoch !== undefined) {
       this.#samples ??= await samplesOf(this.#plan.train, this.#plan)
@@ -70,7 +73,7 @@ export class Reporter {
       await writeJson(join(this.#folder, FILES.pictures), pictures)
       this.#epoch = undefined
     }
-    await report(this.#folder)
+    return report(this.#folder)
   }
 
   async #writePredictions(validation: NonNullable<Plan['validation']>, epoch: number): Promise<Example[]> {
@@ -79,15 +82,16 @@ export class Reporter {
     const { classes } = validation
     const positive = this.#plan.positive === undefined ? undefined : classes.indexOf(this.#plan.positive)
     const chosen = choosePictures(await predictionsOf(details, classes.length, positive))
-    return Promise.all(
+    const examples = await Promise.all(
       chosen.map(async (index): Promise<Example> => {
         const known = this.#thumbnails.get(index)
         const image = known ?? (await thumbnail(validation.pixelsOf(index), validation.shape))
-        this.#thumbnails.set(index, image)
         const file = validation.file(index)
         return { image, index, ...(file !== undefined && { file }) }
       })
     )
+    this.#thumbnails = new Map(examples.map(({ index, image }) => [index, image]))
+    return examples
   }
 
   /** Runs the network once; what that draws from the generator is given back, so that the training goes on as without. */

@@ -186,6 +186,28 @@ describe('ImageDataset', () => {
   const from = (source: string, labels: number[], seed: number) =>
     ImageDataset.from({ pixels: noise(labels.length * 12, seed), shape: [2, 2, 3], labels, classes, source })
 
+  it("knows the pictures' files, whatever is made of the set", async () => {
+    const set = (count: number, files?: string[]) =>
+      ImageDataset.from({
+        pixels: noise(count * 12, 1),
+        shape: [2, 2, 3],
+        labels: Array(count).fill(0),
+        classes,
+        files
+      })
+    const named = set(4, ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg'])
+    const filesOf = (of: ImageDataset) => Array.from({ length: of.length }, (_, i) => of.file(i))
+    const part = named.subset([3, 1])
+    deepStrictEqual(filesOf(part), ['d.jpg', 'b.jpg'])
+    deepStrictEqual(filesOf(await part.map((images) => images)), ['d.jpg', 'b.jpg'])
+    deepStrictEqual(filesOf(part.relabel(['x'], () => 0)), ['d.jpg', 'b.jpg'])
+    const both = ImageDataset.concat([set(1), part])
+    deepStrictEqual(filesOf(both), [undefined, 'd.jpg', 'b.jpg'])
+    deepStrictEqual(filesOf(set(2)), [undefined, undefined])
+    throws(() => named.file(4), /^Error: file: expected an index in \[0, 4\), got 4\.$/)
+    throws(() => set(2, ['a.jpg']), /^Error: ImageDataset\.from: expected files as 2 names/)
+  })
+
   it('puts sets together, and takes them apart by source', async () => {
     const [a, b, c] = [from('a', [0, 1], 1), from('b', [2, 2, 0], 2), from('a', [1], 3)]
     const all = ImageDataset.concat([a, b.subset([2, 0]), c])
