@@ -17,6 +17,12 @@ const whole = (low: number, high: number) => (text: string) => {
   throw new InvalidArgumentError(`Expected a whole number from ${low}.`)
 }
 
+const number = (low: number, high: number) => (text: string) => {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= low && value <= high) return value
+  throw new InvalidArgumentError(`Expected a number from ${low} to ${high}.`)
+}
+
 const program = new Command('needletail')
   .description('Trains networks that recognise pictures, and asks them.')
   .version(version, '-V, --version', 'print the version')
@@ -74,7 +80,12 @@ program
   .argument('<photos...>', 'photos of any size and format, and folders of photos')
   .addOption(weights())
   .addOption(device())
-  .option('--json', 'print one JSON array of { file, label, probability } and nothing else')
+  .option('--gallery <file>', 'write a page with the photos, the most probable first, and a threshold to move')
+  .option('--find [class]', 'look for things of the class, e.g. bird, in large photos, and print where they are')
+  .option('--threshold <p>', 'with --find: the least probability of what is found (default: 0.9)', number(0, 1))
+  .option('--smallest <n>', 'with --find: the height of the smallest window, in pixels of the photo', number(1, 1e6))
+  .option('--largest <n>', 'with --find: that of the largest', number(1, 1e6))
+  .option('--json', 'print one JSON array with an object for each photo and nothing else')
   .action(async (run, photos, options) => (await import('./predict.js')).predict(run, photos, options))
 
 program

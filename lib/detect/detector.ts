@@ -30,7 +30,7 @@ export interface Classifier {
 export interface FindOptions {
   /** The class to look for; the classifier's positive one, or of two classes the second, unless given. */
   label?: string | undefined
-  /** The least probability of what is found; 0.5 unless given. */
+  /** The least probability of what is found; 0.9 unless given: of ten thousand windows one in a hundred is many. */
   threshold?: number | undefined
   /** Heights of windows in pixels of the photo, one by one or as a sequence; from small ones to all of the photo unless given. */
   sizes?: readonly number[] | WindowSizes | undefined
@@ -138,7 +138,7 @@ export class Detector {
 
   #check(options: FindOptions) {
     checkOptions('find', options, ['label', 'threshold', 'sizes', 'overlap', 'method', 'stride'])
-    const { threshold = 0.5, sizes = {}, overlap = 0.3, method = 'convolution', stride } = options
+    const { threshold = 0.9, sizes = {}, overlap = 0.3, method = 'convolution', stride } = options
     const { classes, positive = classes.length === 2 ? classes[1] : undefined } = this.classifier
     const label = checkWord('find', 'label as a class', options.label ?? positive, classes)
     for (const [name, share] of Object.entries({ threshold, overlap })) {
