@@ -59,7 +59,10 @@ describe('pages of several runs', function () {
       for (const text of losses) assert.equal(text.endsWith('(best)'), parseFloat(text) === least)
       // A chart for each figure, a line for each run.
       const charts = page.locator('#curves > .columns .chart')
-      assert.deepEqual(await charts.locator('h3').allTextContents(), ['Loss', 'Accuracy', 'Precision', 'Recall'])
+      const titles = await charts.locator('h3').allTextContents()
+      for (const [i, name] of ['Loss', 'Accuracy', 'Precision', 'Recall'].entries())
+        assert.ok(titles[i]!.startsWith(name))
+      assert.equal(titles.length, 4)
       assert.equal(await charts.first().locator('path.line').count(), 3)
       const options = await page.locator('#differences > .card').first().locator('tbody th').allTextContents()
       for (const name of ['network', 'batchSize', 'seed', 'epochs', 'optimizer.kind'])
@@ -109,10 +112,8 @@ describe('pages of several runs', function () {
         assert.equal(await page.evaluate('document.activeElement.getAttribute("aria-label")'), `Show ${name}`)
       }
       // One by itself: its training beside its validation.
-      assert.deepEqual(await page.locator('#curves .legend').first().locator('li').allTextContents(), [
-        'validation',
-        'training'
-      ])
+      const legend = await page.locator('#curves .legend').first().innerText()
+      assert.match(legend, /^validation.*training/s)
       assert.equal(await page.locator('#differences').count(), 0)
       assert.deepEqual(problems, [])
       assert.ok(requests.every((url) => url.startsWith(server.url)))
