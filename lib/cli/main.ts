@@ -114,6 +114,17 @@ program
   .option('--port <n>', 'the port on 127.0.0.1 (default: one that is free)', whole(1, 65535))
   .action(async (folder, options) => (await import('./watch.js')).watch(folder, options))
 
+program
+  .command('export')
+  .description("write a run's network as an ONNX file, for other runtimes")
+  .argument('<run>', 'a run folder, e.g. runs/birds-001')
+  .argument('<file>', 'the file to write, e.g. birds.onnx')
+  .addOption(weights())
+  .addOption(
+    new Option('--layout <axes>', 'how pictures lie that go in: NCHW (unless given) or NHWC').choices(['NCHW', 'NHWC'])
+  )
+  .action(async (run, file, options) => (await import('./export.js')).exportRun(run, file, options))
+
 const datasets = program.command('datasets').description('list the data sets and which of them are on this machine')
 datasets
   .command('list', { isDefault: true })

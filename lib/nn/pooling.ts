@@ -140,7 +140,7 @@ export class GlobalMaxPool2d extends Module {
 }
 
 /** Where windows lie that split `size` places in `parts`: from floor(i size / parts) to ceil((i + 1) size / parts), as in PyTorch. */
-function windowsOf(size: number, parts: number): { start: number; end: number }[] {
+export function windowsOf(size: number, parts: number): { start: number; end: number }[] {
   return Array.from({ length: parts }, (_, i) => ({
     start: Math.floor((i * size) / parts),
     end: Math.ceil(((i + 1) * size) / parts)
