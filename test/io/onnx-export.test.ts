@@ -134,6 +134,11 @@ describe('exportOnnx', function () {
           const scale = Math.max(1, await wanted.abs().max().item())
           const off = await got.sub(wanted).abs().max().item()
           ok(off <= 1e-4 * scale, `off by ${off}`)
+          const back = await nt.importOnnx(file)
+          const again = nt.noGrad(() => back.forward(x))
+          deepStrictEqual(again.shape, wanted.shape)
+          const lost = await again.sub(wanted).abs().max().item()
+          ok(lost <= 1e-4 * scale, `off by ${lost} after importOnnx`)
           const { nodes } = await contentOf(file)
           strictEqual(
             nodes.filter((type) => type === 'Transpose').length,
