@@ -19,7 +19,7 @@ export function needsPython(): void {
 /** What the script `test/<path>` prints, which is JSON. */
 export async function python(path: string, args: readonly string[]): Promise<unknown> {
   const env = { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: '1' }
-  const options = { env, maxBuffer: 2 ** 28 }
+  const options = { env, maxBuffer: 2 ** 26 }
   const { stdout } = await promisify(execFile)('python3', [join(root, 'test', path), ...args], options)
   return JSON.parse(stdout)
 }

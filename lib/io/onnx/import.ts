@@ -5,8 +5,9 @@ import { Module } from '../../nn/module.js'
 import { buffer, parameter } from '../../nn/parameter.js'
 import { Tensor, tidy, type DType } from '../../tensor.js'
 import type { NodeProto } from '../protobuf/onnx_pb.js'
-import { constantOf, OPERATORS, type Making, type Run } from './operators.js'
+import { constantOf, filled, OPERATORS, type Making, type Run } from './operators.js'
 import { Attributes, isStandard, readModel, type Constant, type Model, type Port } from './read.js'
+import { product } from './graph.js'
 import { held, image, known, plain, shapeOf, type Value } from './values.js'
 
 const OP = 'importOnnx'
@@ -126,6 +127,22 @@ export async function importOnnx(path: string, options: ImportOnnxOptions = {}):
   return tidy(() => new Importer(model, path).network(layout)).eval()
 }
 
+/** What an operator that weights come through makes of constants. */
+function fold(
+  operator: string,
+  [x, sizes]: readonly (Constant | undefined)[],
+  attributes: Attributes,
+  at: string
+): Constant | undefined {
+  if (x && operator === 'Identity') return x
+  if (x && operator === 'ConstantOfShape') return filled(x.values, attributes, at)
+  if (!x || !sizes || operator !== 'Reshape' || attributes.int('allowzero', 0) !== 0) return undefined
+  const told = Array.from(sizes.values, (size, i) => (size === 0 ? (x.shape[i] ?? 0) : size))
+  const rest = x.values.length / told.reduce((product, size) => (size === -1 ? product : product * size), 1)
+  const shape = told.map((size) => (size === -1 ? rest : size))
+  return product(shape) === x.values.length ? { ...x, shape } : undefined
+}
+
 class Importer {
   readonly #model: Model
   readonly #path: string
@@ -166,9 +183,11 @@ class Importer {
       attributes.finish()
       return undefined
     }
-    const known = input[0] === undefined ? undefined : constants.get(input[0])
-    if (known && isStandard(domain) && opType === 'Identity') {
-      constants.set(output[0]!, known)
+    const given = input.map((name) => constants.get(name))
+    const folded = isStandard(domain) ? fold(opType, given, attributes, at) : undefined
+    if (folded) {
+      constants.set(output[0]!, folded)
+      attributes.finish()
       return undefined
     }
     const make = isStandard(domain) ? OPERATORS.get(opType) : undefined

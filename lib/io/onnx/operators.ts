@@ -12,6 +12,7 @@ import {
   image,
   isKnown,
   known,
+  MAX_KNOWN,
   onDevice,
   plain,
   shapeOf,
@@ -172,14 +173,15 @@ function withLastWindow(windows: Windows, kernel: readonly number[], sizes: read
 
 const gemm: Make = onTensors((making) => {
   const { attributes, node } = making
-  attributes.only('transA', 0)
+  const transposeA = attributes.int('transA', 0) === 1
   const [alpha, beta] = [attributes.float('alpha', 1), attributes.float('beta', 1)]
   const turned = attributes.int('transB', 0) === 1
   const weight = making.weight(1, (w) => (turned ? w : w.permute([1, 0])).mul(alpha))
-  const bias = node.input[2] ? making.weight(2, (b) => b.mul(beta)) : undefined
-  return ([x]) => {
-    const y = nt.matmul(plain(x!), weight, { transposeB: true })
-    return held(bias ? y.add(bias) : y)
+  const bias = making.isWeight(2) ? making.weight(2, (b) => b.mul(beta)) : undefined
+  return ([x, , computed]) => {
+    const y = nt.matmul(plain(x!), weight, { transposeA, transposeB: true })
+    if (bias) return held(y.add(bias))
+    return held(node.input[2] ? y.add(plain(computed!).mul(beta)) : y)
   }
 })
 
@@ -236,6 +238,33 @@ const layerNorm: Make = onTensors((making) => {
   }
 })
 
+/** Local response normalisation over neighbouring channels (Krizhevsky, Sutskever and Hinton 2012). */
+const responseNorm: Make = onTensors(({ attributes }) => {
+  const size = attributes.int('size', 1)
+  const [alpha, beta, bias] = [
+    attributes.float('alpha', 1e-4),
+    attributes.float('beta', 0.75),
+    attributes.float('bias', 1)
+  ]
+  const before = Math.floor((size - 1) / 2)
+  return ([x]) => {
+    const axis = axisIn(x!, 1)
+    const channels = x!.tensor.shape[axis]!
+    const sides = x!.tensor.shape.map((_, i): [number, number] => (i === axis ? [before, size - 1 - before] : [0, 0]))
+    const squares = nt.pad(nt.square(x!.tensor), sides)
+    const sums = Array.from({ length: size }, (_, i) => nt.slice(squares, i, i + channels, { axis })).reduce(nt.add)
+    return held(
+      x!.tensor.div(
+        sums
+          .mul(alpha / size)
+          .add(bias)
+          .pow(beta)
+      ),
+      x!.last
+    )
+  }
+})
+
 // Along axes.
 
 /** Axes as an attribute of early opsets, or as the input `i` of later ones. */
@@ -261,7 +290,8 @@ const reduce = (f: (x: Tensor<any>, axes: number[], options: { keepDims: boolean
     return ([x], given) => {
       // Without its axes an image is no image any more.
       const value = keepDims ? x! : held(plain(x!))
-      const all = axes(given) ?? shapeOf(value).map((_, i) => i)
+      const told = axes(given) ?? []
+      const all = told.length > 0 ? told : shapeOf(value).map((_, i) => i)
       return held(f(value.tensor, all.map((axis) => axisIn(value, axis)), { keepDims }), value.last) // prettier-ignore
     }
   })
@@ -274,14 +304,18 @@ const globalPool = (f: (x: Tensor<any>, axes: number[], options: { keepDims: boo
   })
 
 const softmax = (f: (x: Tensor<any>, axis: number) => Tensor<any>): Make =>
-  onTensors(({ attributes, opset, at }) => {
-    const axis = attributes.int('axis', opset < 13 ? 1 : -1)
+  onTensors(({ attributes, opset }) => {
+    if (opset >= 13) {
+      const axis = attributes.int('axis', -1)
+      return ([x]) => held(f(x!.tensor, axisIn(x!, axis)), x!.last)
+    }
+    // Of all axes from that one on, taken as one.
+    const axis = attributes.int('axis', 1)
     return ([x]) => {
-      const rank = x!.tensor.rank
-      // Before opset 13 all axes from `axis` on were taken as one.
-      if (opset < 13 && axis !== -1 && axis !== rank - 1)
-        throw expected(OP, `the last axis for ${at}`, `${axis} of ${rank}`)
-      return held(f(x!.tensor, axisIn(x!, axis)), x!.last)
+      const input = plain(x!)
+      const from = axis < 0 ? axis + input.rank : axis
+      const rows = nt.reshape(input, [product(input.shape.slice(0, from)), product(input.shape.slice(from))])
+      return held(nt.reshape(f(rows, -1), input.shape))
     }
   })
 
@@ -450,13 +484,27 @@ export function constantOf(attributes: Attributes, at: string): Constant {
   throw expected(OP, `numbers as the value of ${at}`, 'none')
 }
 
-const constantOfShape: Make = ({ attributes }) => {
-  const value = attributes.tensor('value')
+/** As many elements may a constant have that is told by its shape alone. */
+const MAX_FILLED = 2 ** 28
+
+/** What a node of the operator ConstantOfShape makes. */
+export function filled(shape: ArrayLike<number>, attributes: Attributes, at: string): Constant {
+  const sizes = Array.from(shape)
+  const { kind, values } = attributes.tensor('value') ?? { kind: 'floats', values: [0] }
+  const count = product(sizes)
+  if (!(count >= 0 && count <= (kind === 'whole' ? MAX_KNOWN : MAX_FILLED))) {
+    throw expected(OP, `at most ${MAX_FILLED} values as ${at}`, `[${sizes.join(', ')}]`)
+  }
+  const value = values[0] ?? 0
+  if (kind === 'whole') return { kind, shape: sizes, values: Array<number>(count).fill(value) }
+  return { kind, shape: sizes, values: new Float32Array(count).fill(value) }
+}
+
+const constantOfShape: Make = ({ attributes, at }) => {
+  attributes.tensor('value')
   return ([sizes], device) => {
-    const told = numbersOf(sizes, 'a shape of known numbers')
-    if (value?.kind === 'whole')
-      return known(Array<number>(Math.min(product(told), 2 ** 17)).fill(value.values[0] ?? 0))
-    return held(nt.full(told, value?.values[0] ?? 0, { device }))
+    const made = filled(numbersOf(sizes, 'a shape of known numbers'), attributes, at)
+    return made.kind === 'whole' ? known(made.values) : held(nt.tensor(made.values, made.shape, { device }))
   }
 }
 
@@ -466,9 +514,14 @@ const clip: Make = onTensors(({ attributes, number }) => {
   return ([x]) => held(nt.clip(x!.tensor, low, high), x!.last)
 })
 
-const same: Make = ({ attributes }) => {
+const same: Make = () => {
+  return ([x]) => x!
+}
+
+const dropout: Make = ({ attributes, at, node, number }) => {
   attributes.float('ratio', 0.5)
   attributes.int('seed')
+  if (node.input[2] && number(2) !== 0) throw expected(OP, `${at} in use`, 'in training')
   return ([x]) => x!
 }
 
@@ -478,7 +531,7 @@ const SELU = { alpha: 1.67326319217681884765625, gamma: 1.0507010221481323242187
 export const OPERATORS = new Map<string, Make>(
   Object.entries({
     Identity: same,
-    Dropout: same,
+    Dropout: dropout,
     Relu: unary(() => nt.relu),
     Sigmoid: unary(() => nt.sigmoid),
     Tanh: unary(() => nt.tanh),
@@ -534,6 +587,7 @@ export const OPERATORS = new Map<string, Make>(
     BatchNormalization: batchNorm,
     InstanceNormalization: instanceNorm,
     LayerNormalization: layerNorm,
+    LRN: responseNorm,
     Gemm: gemm,
     MatMul: matmul,
     Softmax: softmax(nt.softmax),

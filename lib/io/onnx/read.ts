@@ -28,7 +28,7 @@ const OP = 'importOnnx'
 const MAX_BYTES = 2 ** 31 - 1
 const MAX_RANK = 8
 /** The opset that made broadcasting what it is, and the last that this was written for. */
-const OPSETS = [7, 26] as const
+const OPSETS = [7, 28] as const
 
 export async function readModel(path: string): Promise<Model> {
   const { graph, opsetImport, metadataProps } = await parse(path)

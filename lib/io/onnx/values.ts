@@ -22,7 +22,7 @@ export interface Known {
 export type Value = Held | Known
 
 /** More would be no shapes. */
-const MAX_KNOWN = 2 ** 16
+export const MAX_KNOWN = 2 ** 16
 
 export const isKnown = (value: Value): value is Known => 'numbers' in value
 export const held = (tensor: Tensor<any>, last = false): Held => ({ tensor, last: last && tensor.rank > 2 })
