@@ -2,6 +2,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-node'
 import * as nt from '../../lib/index.js'
@@ -117,6 +118,22 @@ describe('importOnnx', function () {
   })
 
   onEachDevice('a network from a file', () => {
+    for (const exporter of ['export', 'script']) {
+      it(`that PyTorch's torch.onnx wrote (${exporter}) gives what it gives there`, async () => {
+        const golden = new URL('./golden/', import.meta.url)
+        const { x, y } = JSON.parse(readFileSync(new URL('pytorch.json', golden), 'utf8')) as Record<string, number[]>
+        const network = await nt.importOnnx(fileURLToPath(new URL(`pytorch-${exporter}.onnx`, golden)))
+        const result = nt.noGrad(() => network.forward(nt.tensor(x!, [2, 3, 19, 17]).permute([0, 2, 3, 1])))
+        ok(
+          (await result
+            .sub(nt.tensor(y!, [2, 10]))
+            .abs()
+            .max()
+            .item()) < 1e-5
+        )
+      })
+    }
+
     it('is a module: parameters, save, load, compile, gradients', async () => {
       const body = new nn.Sequential(new nn.Conv2d(4, 3, { padding: 1, activation: 'relu' }), new nn.BatchNorm(), new nn.GlobalAvgPool2d(), new nn.Linear(2)) // prettier-ignore
       body.build([1, 6, 5, 3])
