@@ -49,7 +49,7 @@ export function chart({ title, series, x, y, readOff = false }: Chart): DrawnCha
   const element = el(
     'figure',
     { class: 'chart' },
-    el('figcaption', {}, el('h3', {}, title, readOff && place), legend(series, readOff ? values : [])),
+    el('figcaption', {}, el('h3', {}, title, readOff && [' ', place]), legend(series, readOff ? values : [])),
     plot
   )
   const places = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
@@ -185,7 +185,7 @@ function legend(series: readonly Series[], values: readonly HTMLElement[]): Chil
     'ul',
     { class: 'legend' },
     ...series.map(({ name, color, dashed }, i) =>
-      el('li', { style: `--color: var(--series-${color})`, class: dashed ? 'dashed' : '' }, name, values[i])
+      el('li', { style: `--color: var(--series-${color})`, class: dashed ? 'dashed' : '' }, name, ' ', values[i])
     )
   )
 }
