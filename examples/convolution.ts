@@ -17,11 +17,11 @@ import { tiles } from './support/tiles.js'
 const eights = await only(test, '8')
 const eight = eights.images.slice(0, 1).astype('float32').div(255)
 const tile = new nn.Linear(8, { activation: 'relu', inputs: 9, seed: 1 })
+const convolved = nt.conv2d(eight, tile.weight.reshape([8, 3, 3, 1]), { bias: tile.bias!, activation: 'relu' })
 const places = Array.from({ length: SIZE - 2 }, (_, at) => [at, at + 3] as const)
 const tileByTile = places.flatMap((down) =>
   places.map((right) => tile.forward(eight.get(null, down, right).flatten(1)))
 )
-const convolved = nt.conv2d(eight, tile.weight.reshape([8, 3, 3, 1]), { bias: tile.bias!, activation: 'relu' })
 const difference = await nt
   .concat(tileByTile)
   .sub(convolved.reshape([-1, 8]))
@@ -102,6 +102,8 @@ console.log(`moved by a pixel: maps are alike by ${before.toFixed(3)}, pooled on
 // A detector: the same kind of network, told what is no digit, over large pictures. Once each window is cut out, once all slide for free.
 const told = ImageDataset.concat([train, await backgrounds(train, small ? 4000 : 20_000, SIZE)])
 const { network: watcher } = await learn('convolution-detector', told, { shift: 2, fill: 'black' })
+const slide = nn.toConvolutional(watcher, train.shape) // what Detector does by itself
+console.log(`${slide}`)
 const detector = new Detector({
   network: watcher,
   inputShape: train.shape,
