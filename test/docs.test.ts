@@ -118,10 +118,12 @@ for (const name of documentsIn('docs').filter(hasBlocks)) {
 
     it('has the types it should', () => deepStrictEqual(typeErrors(name), []))
 
+    // A document that promises nothing is one of scripts that fetch data: docs/sweep.md.
+    if (promised(source).length === 0) return
+
     it('prints what its comments say', () => {
       const { lines, results } = run(file)
       const wanted = promised(source)
-      ok(wanted.length > 0)
       const wrong = wanted.findIndex(
         (line, i) => !new RegExp(`^${escaped(line).replaceAll('…', '.*')}$`).test(lines[i] ?? '')
       )
