@@ -1,8 +1,13 @@
 // What has come of each trial, the best first: as data, as lines, and as a page.
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { writeAtomically } from '../io/atomic.js'
+import type { LeaderboardData } from '../report/leaderboard-data.js'
+import { page } from '../report/page.js'
+import { FILES } from '../train/files.js'
 import type { SweepPlan } from './config.js'
 import type { Result } from './journal.js'
 import { bestFirst, type Step } from './scheduler.js'
+import type { Choice, Dimension, Value } from './space.js'
 import type { Values } from './values.js'
 
 /** What a trial has come to. */
@@ -102,9 +107,56 @@ export class Leaderboard {
     return `trial ${number} of ${this.#plan.trials.length}: ${what}  ${valuesText(values)}`
   }
 
-  /** leaderboard.html */
-  async write(): Promise<void> {}
+  /** Writes the page, a file of its own. */
+  async write(): Promise<void> {
+    const text = await page({
+      title: `${basename(this.#folder)} · needletail`,
+      view: 'leaderboard',
+      data: this.#data()
+    })
+    await writeAtomically(join(this.#folder, PAGE), (file) => file.writeFile(text))
+  }
+
+  #data(): LeaderboardData {
+    const { description, rungs } = this.#plan
+    const { metric, direction, epochs, space } = description
+    const { trials, total } = this.result
+    const dimensions = Object.entries(space)
+    const placeOf = (dimension: Dimension, value: Value) =>
+      dimension.kind === 'choice' ? textsOf(dimension).indexOf(textOf(value)) : (value as number)
+    return {
+      name: basename(this.#folder),
+      metric,
+      direction,
+      epochs,
+      rungs,
+      total,
+      dimensions: dimensions.map(([name, dimension]) => {
+        if (dimension.kind === 'choice') return { name, kind: 'choice', choices: textsOf(dimension) }
+        const { kind, low, high } = dimension
+        return { name, kind: 'range', low, high, logarithmic: kind === 'logUniform', whole: kind === 'integers' }
+      }),
+      trials: trials.map(({ number, state, values, epochs, value = NaN, seconds, folder, error = null }) => ({
+        number,
+        state,
+        values: dimensions.map(([name, dimension]) => placeOf(dimension, values[name]!)),
+        epochs,
+        value: Number.isFinite(value) ? value : null,
+        seconds,
+        report: epochs > 0 ? `${basename(folder)}/${FILES.report}` : null,
+        error
+      }))
+    }
+  }
 }
+
+/** Within the sweep's folder. */
+const PAGE = 'leaderboard.html'
+
+/** A value as one reads it: words as they are. */
+const textOf = (value: Value): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+const textsOf = ({ values }: Choice): string[] => values.map(textOf)
 
 const figure = (value: number): string => value.toFixed(4)
 

@@ -1,4 +1,5 @@
 // A sweep: many trials of a training, each a process and a run folder, and a journal of what has come of them.
+import { readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkOptions, describe, expected } from '../errors.js'
@@ -6,7 +7,7 @@ import { FILES } from '../train/files.js'
 import { Interruption } from '../train/interruption.js'
 import { Progress } from '../train/progress.js'
 import { newFolder } from '../train/run.js'
-import { readMetrics } from '../train/table.js'
+import { parseMetrics } from '../train/table.js'
 import { checkSweep, type SweepConfig, type SweepPlan } from './config.js'
 import { Journal, type Result } from './journal.js'
 import { Leaderboard, type SweepResult } from './leaderboard.js'
@@ -219,19 +220,19 @@ class Sweep {
   }
 
   /** The metric of the last epoch that a run has done by a rung, and the number of that epoch; or why there is none. */
-  async #measured(folder: string, rung: number): Promise<{ epochs: number; value: number } | { error: string }> {
+  async #measured(folder: string, rung: number): Promise<{ epochs: number; value: number | null } | { error: string }> {
     const { metric } = this.#plan.description
     const path = join(folder, FILES.metrics)
-    const table = await readMetrics(path).catch(() => undefined)
-    if (table === undefined)
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text === undefined)
       return { error: `train made no run in ${folder}: fit(network, train, { …, ...trial.options })` }
-    const { columns, rows } = table
+    const { columns, rows } = parseMetrics(text)
     const [epoch, column] = [columns.indexOf('epoch'), columns.indexOf(metric)]
     // So it would be in all trials.
     if (column < 0) throw expected(OP, `metric of ${columns.join(', ')} in ${path}`, `'${metric}'`)
     const row = rows.filter((row) => row[epoch]! <= rung).at(-1)
     if (row === undefined) return { error: 'train ended within the first epoch' }
-    return { epochs: row[epoch]!, value: row[column]! }
+    return { epochs: row[epoch]!, value: row[column] ?? null }
   }
 
   async #show(): Promise<void> {

@@ -5,11 +5,12 @@ import { expected } from '../errors.js'
 import { writeAtomically } from '../io/atomic.js'
 import { checkPictures } from '../report/pictures.js'
 import { readPredictions } from '../report/predictions.js'
-import type { Metrics, RunData, RunSummary } from '../report/run-data.js'
+import type { RunData, RunSummary } from '../report/run-data.js'
 import { packPredictions, runName, runPage } from '../report/run-page.js'
 import { FILES } from './files.js'
 import { readRunConfig } from './run-config.js'
 import { statusOf } from './status.js'
+import { parseMetrics } from './table.js'
 
 /**
  * Makes `report.html` of a run folder anew, from what is there, and gives its path: one file that loads nothing, with curves,
@@ -53,7 +54,7 @@ export async function readSummary(folder: string): Promise<RunSummary> {
     config: { needletail, networkClass, inputShape, classes, positive, training, network },
     // Reports are sent to others, who need no paths of this machine.
     environment: { ...asObject(await readJson(path('environment'))), addon: undefined },
-    metrics: metricsOf(await ifThere(readFile(path('metrics'), 'utf8'))),
+    metrics: parseMetrics((await ifThere(readFile(path('metrics'), 'utf8'))) ?? ''),
     validation: validationOf(await readJson(path('confusion')), classes.length),
     status: statusOf(await ifThere(readFile(path('status'), 'utf8')))
   }
@@ -79,14 +80,6 @@ async function readJson(path: string): Promise<unknown> {
 
 const asObject = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-
-function metricsOf(text: string | null): Metrics {
-  const [columns = [], ...rows] = (text ?? '').split('\n').map((line) => line.split(','))
-  // The last row may be one that is being written.
-  const whole = rows.filter((row) => row.length === columns.length)
-  const number = (cell: string) => (cell !== '' && Number.isFinite(Number(cell)) ? Number(cell) : null)
-  return { columns, rows: whole.map((row) => row.map(number)) }
-}
 
 function validationOf(value: unknown, classes: number): RunData['validation'] {
   const { epoch, matrix } = asObject(value)

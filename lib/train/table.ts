@@ -2,6 +2,7 @@
 import { appendFile, readFile } from 'node:fs/promises'
 import { expected } from '../errors.js'
 import { writeAtomically } from '../io/atomic.js'
+import type { Metrics } from '../report/run-data.js'
 
 /** Whose values depend on the machine's mood; they stand last. */
 export const TIME_COLUMNS = ['seconds', 'imagesPerSecond'] as const
@@ -32,12 +33,12 @@ export class MetricsTable {
   }
 }
 
-/** The table of a run: the names of its columns, and the rows that are complete; an empty cell is NaN. */
-export async function readMetrics(path: string): Promise<{ columns: string[]; rows: number[][] }> {
-  const text = await readFile(path, 'utf8')
-  const [header = '', ...lines] = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-  const rows = lines.slice(0, -1).map((line) => line.split(',').map((cell) => (cell === '' ? NaN : Number(cell))))
-  return { columns: header.split(','), rows }
+/** What metrics.csv says. A row that is being written, without its end, is left out. */
+export function parseMetrics(text: string): Metrics {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+  const [columns = [], ...rows] = lines.slice(0, -1).map((line) => line.split(','))
+  const number = (cell: string) => (cell !== '' && Number.isFinite(Number(cell)) ? Number(cell) : null)
+  return { columns, rows: rows.filter((row) => row.length === columns.length).map((row) => row.map(number)) }
 }
 
 const RESUME_HINT = 'A training goes on with the options that it began with.'

@@ -141,6 +141,7 @@ describe('a sweep', function () {
       [...same].sort((a, b) => a - b)
     )
     assert.match((await nt.load(best!.folder)).folder, /trial-/)
+    assert.match(readFileSync(join(whole, 'leaderboard.html'), 'utf8'), /<title>squares-001 · needletail<\/title>/)
   })
 
   it('comes out the same, whoever is killed whenever', async () => {
