@@ -154,9 +154,11 @@ describe('README.md', () => {
 })
 
 for (const name of documentsIn('docs/examples').filter(hasBlocks)) {
-  it(`${name} quotes its script`, () => {
+  it(`${name} quotes its script, or what that imports`, () => {
     const code = (text: string) => text.split('\n').map((line) => line.replace(/^export /, '').trimEnd())
-    const script = code(read(name.replace(/^docs\/(.*)\.md$/, '$1.ts'))).join('\n')
+    const path = name.replace(/^docs\/(.*)\.md$/, '$1.ts')
+    const imported = [...read(path).matchAll(/^import .* from '(\..+)\.js'$/gm)].map(([, at]) => `${at}.ts`)
+    const script = [path, ...imported.map((at) => join(dirname(path), at))].flatMap((at) => code(read(at))).join('\n')
     for (const [, block] of read(name).matchAll(/```ts\n(.*?)\n```/gs)) {
       const quoted = code(block!).join('\n')
       ok(script.includes(quoted), `not in the script:\n${quoted}`)

@@ -36,11 +36,11 @@ export function axisFor(dimension: DimensionData): Axis {
     )
   }
   const scale = logarithmic ? scaleLog([low, high], [0, 1]) : scaleLinear([low, high], [0, 1])
-  const ticks = scale.ticks(4).filter((tick) => !whole || Number.isInteger(tick))
+  const digits = high / low >= 100 ? [1] : [1, 2, 5]
+  const isRound = (tick: number) => digits.includes(Number(tick.toExponential(3).split('e')[0]))
   return {
     name,
-    // Of a logarithmic scale the powers of ten, where there are some.
-    ticks: logarithmic && high / low >= 100 ? ticks.filter((tick) => Number.isInteger(Math.log10(tick))) : ticks,
+    ticks: scale.ticks(4).filter((tick) => (logarithmic ? isRound(tick) : !whole || Number.isInteger(tick))),
     text: figure,
     at: (value, from, to) => from + (low === high ? 0.5 : scale(value)) * (to - from),
     shared: false
