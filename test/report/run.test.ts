@@ -2,16 +2,13 @@
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createRequire } from 'node:module'
-import type { Page } from 'playwright-core'
 import * as nt from '../../lib/index.js'
 import { fit, ImageDataset, nn, type FitOptions, type Run } from '../../lib/index.js'
-import { browser } from '../support/browser.js'
+import { browser, violations } from '../support/browser.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { base, network, squares } from '../train/support.js'
 
 const HOSTILE = '</script><img src=x onerror="document.title=1">\u2028'
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** The same pictures with names of files, and classes of any names. */
 function named(count: number, seed: number, classes: string[]): ImageDataset {
@@ -220,16 +217,6 @@ const CHOICES = `[...document.querySelectorAll('a[href], button, input, select, 
 const TOO_WIDE = `document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('*')]
   .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll, nav'))
   .map((one) => one.outerHTML.slice(0, 200)).concat('something')`
-
-/** @param rules all of axe's unless given */
-async function violations(page: Page, rules?: string[]): Promise<string[]> {
-  await page.evaluate(axe)
-  const options = rules ? { runOnly: rules } : {}
-  const { violations } = (await page.evaluate(`axe.run(${JSON.stringify(options)})`)) as {
-    violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
-  }
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html} ${nodes[0]!.failureSummary}`)
-}
 
 describe('report', () => {
   const file = temporaryFolder()

@@ -1,5 +1,6 @@
 // A headless Chromium, for tests of pages. Where there is none they are left out, and say so.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium, type Browser, type Page } from 'playwright-core'
@@ -51,4 +52,19 @@ export interface OpenPage {
   requests: string[]
   /** Errors and warnings of its console. */
   problems: string[]
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/**
+ * What a reader with a screen reader, or without colours, would stumble over.
+ * @param rules all of axe's unless given
+ */
+export async function violations(page: Page, rules?: string[]): Promise<string[]> {
+  await page.evaluate(axe)
+  const options = rules ? { runOnly: rules } : {}
+  const { violations } = (await page.evaluate(`axe.run(${JSON.stringify(options)})`)) as {
+    violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
+  }
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html} ${nodes[0]!.failureSummary}`)
 }

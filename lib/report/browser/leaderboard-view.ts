@@ -168,7 +168,7 @@ function trials(
       'div',
       { class: 'card trials' },
       scroller(
-        'All trials',
+        'The table of all trials',
         el(
           'table',
           { class: 'wide' },
