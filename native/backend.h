@@ -119,8 +119,10 @@ struct StreamCalls {
   std::unique_ptr<Mark> (*mark)(Stream&, bool timed);
   // Host memory that the device copies from and to while the host goes on; null when there is none.
   std::shared_ptr<void> (*hostMemory)(size_t bytes);
-  // What `work` enqueues, kept instead of run. Its memory must stay. Throws where something in it can't be kept.
-  std::unique_ptr<Captured> (*capture)(Stream&, const std::function<void()>& work);
+  // What the steps enqueue, kept instead of run: step i runs after those in after[i] (before it in number) have, and
+  // else beside any. Its memory must stay. Throws where something in it can't be kept.
+  std::unique_ptr<Captured> (*capture)(Stream&, const std::vector<std::vector<int>>& after,
+                                       const std::function<void(int)>& step);
   // What kernels that have run found wrong with their values since this was last asked; empty: nothing.
   std::string (*complaint)(Stream&);
 };

@@ -61,9 +61,10 @@ struct Program::Run {
   // it, may not be possible while a stream is captured, and passes bring kernels that have never run.
   void launch(Queue& queue, Stream& stream, const Backend& backend) {
     if (!backend.stream || !std::exchange(hasRun, true)) return call(queue, stream);
-    if (!captured) captured = backend.stream->capture(stream, [&] { call(queue, stream); });
+    if (!captured) captured = backend.stream->capture(stream, after, [&](int i) { call(items[i], queue, stream); });
     captured->launch(stream);
   }
+  std::vector<std::vector<int>> after;  // of each item: those that must have run
   std::unique_ptr<Captured> captured;
   bool hasRun = false;
 };
@@ -292,7 +293,43 @@ void Program::finish() {
   }
   for (const Port& port : inputs) run->inputs.push_back({addressOf(port.buffer), port.spec.bytes()});
   for (const Port& port : results) run->results.push_back({addressOf(port.buffer), port.spec.bytes()});
+  if (device->backend.stream) run->after = dependencies(scratch);
   run_ = std::move(run);
+}
+
+// Of each step the steps that must have run before it, but for those that one of them comes after: they write what it
+// reads or writes, or read what it writes. By addresses, as values that don't live at the same time share memory.
+std::vector<std::vector<int>> Program::dependencies(const std::vector<int>& scratch) const {
+  struct Place {
+    const char *begin, *end;
+    bool written;
+    bool isInTheWay(const Place& other) const {
+      return (written || other.written) && begin < other.end && other.begin < end;
+    }
+  };
+  std::vector<std::vector<Place>> places(steps.size());
+  std::vector<std::vector<bool>> comesAfter(steps.size(), std::vector<bool>(steps.size()));
+  std::vector<std::vector<int>> after(steps.size());
+  for (size_t i = 0; i < steps.size(); i++) {
+    auto add = [&](int buffer, bool written) {
+      const char* begin = static_cast<const char*>(addressOf(buffer));
+      places[i].push_back({begin, begin + buffers[buffer].bytes, written});
+    };
+    const Step& step = steps[i];
+    for (size_t k = 0; k < step.buffers.size(); k++) add(step.buffers[k], k >= step.call.in.size());
+    if (scratch[i] >= 0) add(scratch[i], true);
+    for (size_t j = i; j-- > 0;) {
+      if (comesAfter[i][j]) continue;
+      const bool isInTheWay = std::ranges::any_of(places[i], [&](const Place& own) {
+        return std::ranges::any_of(places[j], [&](const Place& other) { return own.isInTheWay(other); });
+      });
+      if (!isInTheWay) continue;
+      after[i].push_back(static_cast<int>(j));
+      comesAfter[i][j] = true;
+      for (size_t k = 0; k < j; k++) comesAfter[i][k] = comesAfter[i][k] || comesAfter[j][k];
+    }
+  }
+  return after;
 }
 
 Tensors Program::replay(const Tensors& given) { return enqueue(given, nullptr); }

@@ -87,6 +87,7 @@ class Program {
   Tensors enqueue(const Tensors& inputs, std::shared_ptr<Clock> clock);
   size_t aligned(size_t bytes) const;
   void* addressOf(int buffer) const;
+  std::vector<std::vector<int>> dependencies(const std::vector<int>& scratch) const;
   void addKept(Step step);
   uint64_t version(const Keeping& keeping) const;
   void* arena_ = nullptr;

@@ -9,7 +9,7 @@ namespace needletail::cuda {
 constexpr int kPerThread = 4;  // elements that a thread takes at a time
 constexpr int64_t kChunk = 16 * kThreads;
 // Tensors of one launch. A launch takes 32,764 bytes along, since CUDA 12.1; few tensors don't fill that.
-constexpr int kFewTensors = 48, kMostTensors = 512;
+constexpr int kFewTensors = 48, kMostTensors = 448;
 
 // T says where a tensor is.
 template <class T, int Most>

@@ -283,17 +283,29 @@ struct NarrowWeightsTerm {
   const void *gradient, *x;
   int64_t tap;  // of the patch
   template <int V>
-  NT_INLINE void operator()(int64_t q, int64_t, int64_t k, float (&sums)[1][V]) const {
-    const Tap at = tapOf(tap, g.of.inner, g.of.kw);
-    const int64_t pixel = g.pixel(pointOf(q, g.of.oh, g.of.ow), at.y, at.x);
-    if (pixel < 0) return;
-    float v[V];
-    loadFloats(gradient, g.s.dtype, q * g.s.o + k, v);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) {
-      const int64_t channel = g.of.outer(k + e) * g.s.inner + at.channel;
-      sums[0][e] += v[e] * load<float>(x, g.s.dtype, pixel * g.s.c + channel);
+  struct Own {
+    const NarrowWeightsTerm& of;
+    int64_t k;
+    NT_INLINE Floats<V> load(int64_t q) const {
+      Floats<V> v;
+      loadFloats(of.gradient, of.g.s.dtype, q * of.g.s.o + k, v.of);
+      return v;
     }
+    NT_INLINE void take(const Floats<V>& v, int64_t q, float (&sums)[1][V]) const {
+      const Geometry& g = of.g;
+      const Tap at = tapOf(of.tap, g.of.inner, g.of.kw);
+      const int64_t pixel = g.pixel(pointOf(q, g.of.oh, g.of.ow), at.y, at.x);
+      if (pixel < 0) return;
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        const int64_t channel = g.of.outer(k + e) * g.s.inner + at.channel;
+        sums[0][e] += v.of[e] * cuda::load<float>(of.x, g.s.dtype, pixel * g.s.c + channel);
+      }
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t, int64_t k) const {
+    return {*this, k};
   }
 };
 
@@ -302,11 +314,22 @@ struct BiasTerm {
   DType dtype;
   int64_t channels;
   template <int V>
-  NT_INLINE void operator()(int64_t row, int64_t, int64_t k, float (&sums)[1][V]) const {
-    float v[V];
-    loadFloats(gradient, dtype, row * channels + k, v);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) sums[0][e] += v[e];
+  struct Own {
+    const BiasTerm& of;
+    int64_t k;
+    NT_INLINE Floats<V> load(int64_t row) const {
+      Floats<V> v;
+      loadFloats(of.gradient, of.dtype, row * of.channels + k, v.of);
+      return v;
+    }
+    NT_INLINE void take(const Floats<V>& v, int64_t, float (&sums)[1][V]) const {
+      NT_UNROLL
+      for (int e = 0; e < V; e++) sums[0][e] += v.of[e];
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t, int64_t k) const {
+    return {*this, k};
   }
 };
 

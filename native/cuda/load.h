@@ -77,11 +77,36 @@ NT_INLINE void storeFloats(void* data, DType dtype, int64_t i, const float (&fro
   put(Type<float>());
 }
 
-// A float as the dtype holds it.
-NT_INLINE float rounded(float value, DType dtype) {
-  if (dtype == DType::bfloat16) return BFloat16(value);
-  if (dtype == DType::float16) return Float16(value);
-  return value;
+// V floats, and V neighbours of a known type as such.
+template <int V>
+struct Floats {
+  float of[V];
+};
+template <int V, class S>
+NT_INLINE Floats<V> floatsOf(const Pack<S, V>& pack) {
+  Floats<V> floats;
+  NT_UNROLL
+  for (int e = 0; e < V; e++) floats.of[e] = pack.of[e];
+  return floats;
+}
+template <int V, class S>
+NT_INLINE void storeAs(S* to, const Floats<V>& floats) {
+  Pack<S, V> pack;
+  NT_UNROLL
+  for (int e = 0; e < V; e++) pack.of[e] = static_cast<S>(floats.of[e]);
+  storePack(to, pack);
+}
+
+// Calls f with Type<S> of a floating dtype and as an integral_constant how many of `channels` neighbours a thread takes.
+template <class F>
+void dispatchFloats(DType dtype, int64_t channels, F f) {
+  const auto with = [&](auto type) {
+    constexpr int V = kVector<typename decltype(type)::type>;
+    channels % V == 0 ? f(type, std::integral_constant<int, V>()) : f(type, std::integral_constant<int, 1>());
+  };
+  if (dtype == DType::bfloat16) return with(Type<BFloat16>());
+  if (dtype == DType::float16) return with(Type<Float16>());
+  with(Type<float>());
 }
 
 // Calls f with Type<T>, T what numbers of the dtype are computed in.

@@ -12,23 +12,39 @@ namespace {
 
 // --- batch norm: x is [rows, channels]
 
+// V channels' numbers.
+template <int V>
+NT_INLINE Floats<V> ofChannels(const void* data, DType dtype, int64_t c) {
+  Floats<V> floats;
+  loadFloats(data, dtype, c, floats.of);
+  return floats;
+}
+
 // Sums of x - x in the chunk's first row, and of its square: about a number near the mean, as a variance from squares
 // alone loses all digits where the mean is large.
+template <class S>
 struct MomentsTerm {
-  const void* x;
-  DType dtype;
+  const S* x;
   int64_t channels;
   template <int V>
-  NT_INLINE void operator()(int64_t row, int64_t first, int64_t c, float (&sums)[2][V]) const {
-    float v[V], about[V];
-    loadFloats(x, dtype, row * channels + c, v);
-    loadFloats(x, dtype, first * channels + c, about);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) {
-      const float d = v[e] - about[e];
-      sums[0][e] += d;
-      sums[1][e] += d * d;
+  struct Own {
+    const S* x;
+    int64_t channels;
+    Floats<V> about;
+    NT_INLINE Pack<S, V> load(int64_t row) const { return loadPack<V>(x + row * channels); }
+    NT_INLINE void take(const Pack<S, V>& loaded, int64_t, float (&sums)[2][V]) const {
+      const Floats<V> v = floatsOf(loaded);
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        const float d = v.of[e] - about.of[e];
+        sums[0][e] += d;
+        sums[1][e] += d * d;
+      }
     }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t first, int64_t c) const {
+    return {x + c, channels, floatsOf(loadPack<V>(x + first * channels + c))};
   }
 };
 
@@ -91,108 +107,165 @@ struct FactorBody {
   }
 };
 
-// V neighbouring channels of a row a thread.
-template <int V>
+template <class S>
 struct NormaliseBody {
-  Divider groups;  // channels / V
-  DType dtype, affine;
-  const void* x;
+  int64_t channels;
+  DType affine;
+  const S* x;
   const float *mean, *factor;
-  const void *offset, *residual;  // residual: null: none
+  const void* offset;
+  const S* residual;  // null: none
   bool relu;
-  void* y;
-  NT_INLINE void operator()(int64_t i) const {
-    int64_t row = i;
-    const int64_t c = groups.split(row) * V;
-    float v[V], m[V], f[V], o[V], r[V] = {};
-    loadFloats(x, dtype, i * V, v);
-    loadFloats(mean, DType::float32, c, m);
-    loadFloats(factor, DType::float32, c, f);
-    loadFloats(offset, affine, c, o);
-    if (residual) loadFloats(residual, dtype, i * V, r);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) {
-      v[e] = (v[e] - m[e]) * f[e] + o[e];
-      if (residual) v[e] = rounded(v[e], dtype) + r[e];  // as where the addition is a call of its own
-      if (relu && v[e] < 0) v[e] = 0;  // a NaN comes through
+  S* y;
+  template <int V>
+  struct Own {
+    const NormaliseBody& of;
+    int64_t c;
+    Floats<V> mean, factor, offset;
+    struct Loaded {
+      Pack<S, V> x, residual;
+    };
+    NT_INLINE Loaded load(int64_t row) const {
+      const int64_t i = row * of.channels + c;
+      return {loadPack<V>(of.x + i), of.residual ? loadPack<V>(of.residual + i) : Pack<S, V>{}};
     }
-    storeFloats(y, dtype, i * V, v);
+    NT_INLINE void take(const Loaded& loaded, int64_t row) const {
+      Floats<V> v = floatsOf(loaded.x);
+      const Floats<V> r = floatsOf(loaded.residual);
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        v.of[e] = (v.of[e] - mean.of[e]) * factor.of[e] + offset.of[e];
+        // Rounded as where the addition is a call of its own.
+        if (of.residual) v.of[e] = static_cast<float>(static_cast<S>(v.of[e])) + r.of[e];
+        if (of.relu && v.of[e] < 0) v.of[e] = 0;  // a NaN comes through
+      }
+      storeAs(of.y + row * of.channels + c, v);
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t c) const {
+    return {*this, c, ofChannels<V>(mean, DType::float32, c), ofChannels<V>(factor, DType::float32, c),
+            ofChannels<V>(offset, affine, c)};
   }
 };
 
 // The gradient that came through a ReLU whose values were y (null: none).
+template <class S>
 struct IncomingGradient {
-  const void *g, *y;
-  DType dtype;
+  const S *g, *y;
   template <int V>
-  NT_INLINE void load(int64_t i, float (&to)[V]) const {
-    loadFloats(g, dtype, i, to);
-    if (!y) return;
-    float values[V];
-    loadFloats(y, dtype, i, values);
+  struct Loaded {
+    Pack<S, V> g, y;
+  };
+  template <int V>
+  NT_INLINE Loaded<V> load(int64_t i) const {
+    return {loadPack<V>(g + i), y ? loadPack<V>(y + i) : Pack<S, V>{}};
+  }
+  template <int V>
+  NT_INLINE Floats<V> of(const Loaded<V>& loaded) const {
+    Floats<V> v = floatsOf(loaded.g);
+    if (!y) return v;
     NT_UNROLL
-    for (int e = 0; e < V; e++) to[e] = values[e] > 0 ? to[e] : 0;
+    for (int e = 0; e < V; e++) v.of[e] = static_cast<float>(loaded.y.of[e]) > 0 ? v.of[e] : 0;
+    return v;
   }
 };
 
-// Sums of the gradient, and of its products with the normalised values.
+template <class S, int V>
+struct GradientAndInput {
+  typename IncomingGradient<S>::template Loaded<V> g;
+  Pack<S, V> x;
+};
+
+// Sums of the gradient, and of its products with x less its mean; the gradient itself is kept where it is asked for.
+template <class S>
 struct ProductsTerm {
-  IncomingGradient g;
-  const void* x;
-  DType dtype;
+  IncomingGradient<S> g;
+  const S* x;
   int64_t channels;
-  const float *mean, *inverse;
+  const float* mean;
+  S* dresidual;  // null: not asked for
   template <int V>
-  NT_INLINE void operator()(int64_t row, int64_t, int64_t c, float (&sums)[2][V]) const {
-    float v[V], h[V], m[V], s[V];
-    g.load(row * channels + c, v);
-    loadFloats(x, dtype, row * channels + c, h);
-    loadFloats(mean, DType::float32, c, m);
-    loadFloats(inverse, DType::float32, c, s);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) {
-      sums[0][e] += v[e];
-      sums[1][e] += v[e] * ((h[e] - m[e]) * s[e]);
+  struct Own {
+    const ProductsTerm& of;
+    int64_t c;
+    Floats<V> mean;
+    NT_INLINE GradientAndInput<S, V> load(int64_t row) const {
+      const int64_t i = row * of.channels + c;
+      return {of.g.template load<V>(i), loadPack<V>(of.x + i)};
     }
+    NT_INLINE void take(const GradientAndInput<S, V>& loaded, int64_t row, float (&sums)[2][V]) const {
+      const Floats<V> v = of.g.of(loaded.g), h = floatsOf(loaded.x);
+      if (of.dresidual) storeAs(of.dresidual + row * of.channels + c, v);
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        sums[0][e] += v.of[e];
+        sums[1][e] += v.of[e] * (h.of[e] - mean.of[e]);
+      }
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t, int64_t c) const {
+    return {*this, c, ofChannels<V>(mean, DType::float32, c)};
   }
 };
 
 struct PutScaleGradient {
   double share;  // 1 / rows
   DType affine;
+  const float* inverse;
   void *dscale, *doffset;
   float *meanG, *meanGH;
   NT_INLINE void operator()(int64_t c, const double (&totals)[2]) const {
-    store<float>(dscale, affine, c, static_cast<float>(totals[1]));
+    const double product = totals[1] * inverse[c];
+    store<float>(dscale, affine, c, static_cast<float>(product));
     store<float>(doffset, affine, c, static_cast<float>(totals[0]));
     meanG[c] = static_cast<float>(totals[0] * share);
-    meanGH[c] = static_cast<float>(totals[1] * share);
+    meanGH[c] = static_cast<float>(product * share);
   }
 };
 
-template <int V>
+// dx = scale * inverse * (g - mean of g - h * mean of g h), h being (x - mean) * inverse.
+template <class S>
 struct InputGradientBody {
-  Divider groups;
-  DType dtype, affine;
-  IncomingGradient g;
-  const void *x, *scale;
+  int64_t channels;
+  DType affine;
+  IncomingGradient<S> g;
+  const S* x;
+  const void* scale;
   const float *mean, *inverse, *meanG, *meanGH;
-  void *dx, *dresidual;  // dresidual: null: not asked for
-  NT_INLINE void operator()(int64_t i) const {
-    int64_t row = i;
-    const int64_t c = groups.split(row) * V;
-    float v[V], h[V], m[V], s[V], mg[V], mgh[V], factor[V];
-    g.load(i * V, v);
-    if (dresidual) storeFloats(dresidual, dtype, i * V, v);
-    loadFloats(x, dtype, i * V, h);
-    loadFloats(mean, DType::float32, c, m);
-    loadFloats(inverse, DType::float32, c, s);
-    loadFloats(meanG, DType::float32, c, mg);
-    loadFloats(meanGH, DType::float32, c, mgh);
-    loadFloats(scale, affine, c, factor);
+  S* dx;
+  template <int V>
+  struct Own {
+    const InputGradientBody& of;
+    int64_t c;
+    Floats<V> mean, meanG, factor, slope;
+    NT_INLINE GradientAndInput<S, V> load(int64_t row) const {
+      const int64_t i = row * of.channels + c;
+      return {of.g.template load<V>(i), loadPack<V>(of.x + i)};
+    }
+    NT_INLINE void take(const GradientAndInput<S, V>& loaded, int64_t row) const {
+      Floats<V> v = of.g.of(loaded.g);
+      const Floats<V> h = floatsOf(loaded.x);
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        v.of[e] = (v.of[e] - meanG.of[e] - (h.of[e] - mean.of[e]) * slope.of[e]) * factor.of[e];
+      }
+      storeAs(of.dx + row * of.channels + c, v);
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t c) const {
+    Own<V> own{*this,
+               c,
+               ofChannels<V>(mean, DType::float32, c),
+               ofChannels<V>(meanG, DType::float32, c),
+               ofChannels<V>(scale, affine, c),
+               ofChannels<V>(meanGH, DType::float32, c)};
+    const Floats<V> s = ofChannels<V>(inverse, DType::float32, c);
     NT_UNROLL
-    for (int e = 0; e < V; e++) v[e] = (v[e] - mg[e] - (h[e] - m[e]) * s[e] * mgh[e]) * s[e] * factor[e];
-    storeFloats(dx, dtype, i * V, v);
+    for (int e = 0; e < V; e++) own.factor.of[e] *= s.of[e], own.slope.of[e] *= s.of[e];
+    return own;
   }
 };
 
@@ -214,15 +287,21 @@ struct BatchNormRun final : Prepared {
   void run(Stream& stream, void* const* buffers) override {
     float *first = static_cast<float*>(stream.workspace), *second = first + plan.channels;
     float* parts = second + plan.channels;
-    gradient ? backward(stream, buffers, first, second, parts) : forward(stream, buffers, first, parts);
+    dispatchFloats(dtype, plan.channels, [&](auto type, auto v) {
+      using S = typename decltype(type)::type;
+      constexpr int V = decltype(v)::value;
+      gradient ? backward<S, V>(stream, buffers, first, second, parts) : forward<S, V>(stream, buffers, first, parts);
+    });
   }
 
+  template <class S, int V>
   void forward(Stream& stream, void* const* buffers, float* factor, float* parts) const {
     void* const* outputs = buffers + 5 + p.residual;
     const float* about = static_cast<const float*>(p.training ? outputs[1] : buffers[3]);
+    const S* x = static_cast<const S*>(buffers[0]);
     if (p.training) {
       auto out = [&](int i) { return static_cast<float*>(outputs[i]); };
-      channelSums<2>(stream, plan, MomentsTerm{buffers[0], dtype, plan.channels}, parts);
+      channelSumsBy<2, V>(stream, plan, MomentsTerm<S>{x, plan.channels}, parts);
       blocks(
           stream, plan.channels,
           MomentsBody{plan, parts, p, dtype, affine, buffers[0], buffers[1], out(1), out(2), out(3), out(4), factor});
@@ -231,33 +310,26 @@ struct BatchNormRun final : Prepared {
           stream, plan.channels,
           FactorBody{affine, static_cast<float>(p.epsilon), buffers[1], static_cast<const float*>(buffers[4]), factor});
     }
-    wide([&](auto v) {
-      constexpr int V = decltype(v)::value;
-      each(stream, plan.rows * plan.channels / V,
-           NormaliseBody<V>{Divider(plan.channels / V), dtype, affine, buffers[0], about, factor, buffers[2],
-                            p.residual ? buffers[5] : nullptr, p.relu, outputs[0]});
-    });
+    const S* residual = p.residual ? static_cast<const S*>(buffers[5]) : nullptr;
+    channelRows<V>(stream, plan.rows, plan.channels,
+                   NormaliseBody<S>{plan.channels, affine, x, about, factor, buffers[2], residual, p.relu,
+                                    static_cast<S*>(outputs[0])});
   }
 
+  template <class S, int V>
   void backward(Stream& stream, void* const* buffers, float* meanG, float* meanGH, float* parts) const {
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     const double share = 1 / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
-    const IncomingGradient g{buffers[0], p.relu ? buffers[5] : nullptr, dtype};
+    const S* x = static_cast<const S*>(buffers[1]);
     void* const* out = buffers + 5 + p.relu;
-    channelSums<2>(stream, plan, ProductsTerm{g, buffers[1], dtype, plan.channels, mean, inverse}, parts);
-    channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, out[1], out[2], meanG, meanGH});
-    wide([&](auto v) {
-      constexpr int V = decltype(v)::value;
-      each(stream, plan.rows * plan.channels / V,
-           InputGradientBody<V>{Divider(plan.channels / V), dtype, affine, g, buffers[1], buffers[2], mean, inverse,
-                                meanG, meanGH, out[0], p.residual ? out[3] : nullptr});
-    });
-  }
-
-  // Calls f with how many channels a thread takes.
-  template <class F>
-  void wide(F f) const {
-    plan.channels % kWide == 0 ? f(std::integral_constant<int, kWide>()) : f(std::integral_constant<int, 1>());
+    S* dresidual = p.residual ? static_cast<S*>(out[3]) : nullptr;
+    IncomingGradient<S> g{static_cast<const S*>(buffers[0]), p.relu ? static_cast<const S*>(buffers[5]) : nullptr};
+    channelSumsBy<2, V>(stream, plan, ProductsTerm<S>{g, x, plan.channels, mean, dresidual}, parts);
+    channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, inverse, out[1], out[2], meanG, meanGH});
+    if (dresidual) g = {dresidual, nullptr};  // it has come through the ReLU
+    channelRows<V>(stream, plan.rows, plan.channels,
+                   InputGradientBody<S>{plan.channels, affine, g, x, buffers[2], mean, inverse, meanG, meanGH,
+                                        static_cast<S*>(out[0])});
   }
 };
 
@@ -364,15 +436,29 @@ struct LayerScaleTerm {
   int64_t n;
   const float *means, *inverses;
   template <int V>
-  NT_INLINE void operator()(int64_t row, int64_t, int64_t i, float (&sums)[2][V]) const {
-    float v[V], h[V];
-    loadFloats(g, dtype, row * n + i, v);
-    loadFloats(x, dtype, row * n + i, h);
-    NT_UNROLL
-    for (int e = 0; e < V; e++) {
-      sums[0][e] += v[e] * ((h[e] - means[row]) * inverses[row]);
-      sums[1][e] += v[e];
+  struct Own {
+    const LayerScaleTerm& of;
+    int64_t i;
+    struct Loaded {
+      Floats<V> g, x;
+    };
+    NT_INLINE Loaded load(int64_t row) const {
+      Loaded loaded;
+      loadFloats(of.g, of.dtype, row * of.n + i, loaded.g.of);
+      loadFloats(of.x, of.dtype, row * of.n + i, loaded.x.of);
+      return loaded;
     }
+    NT_INLINE void take(const Loaded& loaded, int64_t row, float (&sums)[2][V]) const {
+      NT_UNROLL
+      for (int e = 0; e < V; e++) {
+        sums[0][e] += loaded.g.of[e] * ((loaded.x.of[e] - of.means[row]) * of.inverses[row]);
+        sums[1][e] += loaded.g.of[e];
+      }
+    }
+  };
+  template <int V>
+  NT_INLINE Own<V> at(int64_t, int64_t i) const {
+    return {*this, i};
   }
 };
 struct PutLayerScale {

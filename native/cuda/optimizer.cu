@@ -13,7 +13,8 @@ struct Parameter {
   void* value;
   const void* gradient;
   float *first, *second;  // slots
-  DType dtype, gradientType;
+  void* copy;  // in half precision, for products; null: none
+  DType dtype, gradientType, copyType;
 };
 
 // The numbers of this step; computed on the device, where the rate and the step's number are.
@@ -48,16 +49,17 @@ struct UpdateBody {
   template <int N>
   NT_INLINE void update(const StepNumbers& s, const Parameter& own, int64_t i, float scale) const {
     float value[N], gradient[N], first[N] = {}, second[N] = {};
-    loadFloats(own.value, own.dtype, i, value);
-    loadFloats(own.gradient, own.gradientType, i, gradient);
     if (own.first) loadFloats(own.first, DType::float32, i, first);
     if (own.second) loadFloats(own.second, DType::float32, i, second);
+    loadFloats(own.value, own.dtype, i, value);
+    loadFloats(own.gradient, own.gradientType, i, gradient);  // last, as half precision is waited for to be converted
     NT_UNROLL
     for (int e = 0; e < N; e++) {
       value[e] = p.kind == OptimizerKind::sgd ? sgd(s, value[e], scale * gradient[e], first[e])
                                               : adam(s, value[e], scale * gradient[e], first[e], second[e]);
     }
     storeFloats(own.value, own.dtype, i, value);
+    if (own.copy) storeFloats(own.copy, own.copyType, i, value);
     if (own.first) storeFloats(own.first, DType::float32, i, first);
     if (own.second) storeFloats(own.second, DType::float32, i, second);
   }
@@ -85,13 +87,17 @@ struct OptimizerRun final : Prepared {
   int slots;
   SmallVector<Spec, 8> specs;
   SmallVector<DType, 8> gradientTypes;
+  SmallVector<DType, 8> copyTypes;
+  int copiesAt;  // among the buffers
 
   void run(Stream& stream, void* const* buffers) override {
     inLaunches<Parameter>(p.count, [&](auto parameters, int begin, int count) {
       for (int k = begin; k < begin + count; k++) {
         void* const* own = buffers + Optimizer::kScalars + k * (2 + slots);
+        const bool copied = k < p.copies;
         parameters.add({own[0], own[1], slots > 0 ? static_cast<float*>(own[2]) : nullptr,
-                        slots > 1 ? static_cast<float*>(own[3]) : nullptr, specs[k].dtype, gradientTypes[k]},
+                        slots > 1 ? static_cast<float*>(own[3]) : nullptr, copied ? buffers[copiesAt + k] : nullptr,
+                        specs[k].dtype, gradientTypes[k], copied ? copyTypes[k] : specs[k].dtype},
                        specs[k].elements());
       }
       auto scalar = [&](int i) { return static_cast<const float*>(buffers[i]); };
@@ -106,13 +112,15 @@ struct OptimizerRun final : Prepared {
 std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   auto run = std::make_unique<OptimizerRun>();
   run->p = read<Optimizer>(call.params);
-  if (run->p.copies > 0) return nullptr;
   run->slots = run->p.slots();
   for (int k = 0; k < run->p.count; k++) {
     const int own = Optimizer::kScalars + k * (2 + run->slots);
     run->specs.push_back(call.in[own]);
     run->gradientTypes.push_back(call.in[own + 1].dtype);
   }
+  const int updated = run->p.count * (1 + run->slots);
+  run->copiesAt = static_cast<int>(call.in.size()) + updated;
+  for (int k = 0; k < run->p.copies; k++) run->copyTypes.push_back(call.out[updated + k].dtype);
   return run;
 }
 

@@ -1,6 +1,5 @@
 // Pooling: a thread makes a result in several neighbouring channels; the gradient a pixel, for which it looks at the
 // windows that see it.
-#include "cuda/channels.h"
 #include "cuda/divide.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
@@ -12,90 +11,129 @@ namespace needletail::cuda {
 
 namespace {
 
-template <int V>
+template <class S, int V>
 struct PoolBody {
   PoolShape s;
   Places<V> places;
-  const void* x;
-  void* y;
+  const S* x;
+  S* y;
   int32_t* positions;  // null where nobody asks for them
   NT_INLINE void operator()(int64_t k) const {
     const auto at = places.at(k);
     const auto rows = s.range(0, at.y), columns = s.range(1, at.x);
-    float best[V] = {}, sum[V] = {};
+    Floats<V> best{}, sum{};
     Pack<int32_t, V> winners;
     NT_UNROLL
     for (int e = 0; e < V; e++) winners.of[e] = -1;
     for (int64_t row = rows.first; row < rows.last; row++) {
       for (int64_t column = columns.first; column < columns.last; column++) {
-        float v[V];
-        loadFloats(x, s.dtype, ((at.image * s.h + row) * s.w + column) * s.c + at.c, v);
+        const int64_t place = row * s.w + column;
+        const Floats<V> v = floatsOf(loadPack<V>(x + (at.image * s.h * s.w + place) * s.c + at.c));
         NT_UNROLL
         for (int e = 0; e < V; e++) {
-          sum[e] += v[e];
+          sum.of[e] += v.of[e];
           // The first of equal values; a NaN wins.
-          if (winners.of[e] < 0 || v[e] > best[e] || (v[e] != v[e] && best[e] == best[e])) {
-            best[e] = v[e];
-            winners.of[e] = static_cast<int32_t>(row * s.w + column);
+          if (winners.of[e] < 0 || v.of[e] > best.of[e] || (v.of[e] != v.of[e] && best.of[e] == best.of[e])) {
+            best.of[e] = v.of[e];
+            winners.of[e] = static_cast<int32_t>(place);
           }
         }
       }
     }
     const float scale = s.scale(rows, columns);
     NT_UNROLL
-    for (int e = 0; e < V; e++) sum[e] = s.p.maximum ? best[e] : sum[e] * scale;
-    storeFloats(y, s.dtype, k * V, sum);
+    for (int e = 0; e < V; e++) sum.of[e] = s.p.maximum ? best.of[e] : sum.of[e] * scale;
+    storeAs(y + k * V, sum);
     if (positions) storePack(positions + k * V, winners);
   }
 };
 
-template <int V>
-struct PoolGradientBody {
+// The gradients of windows.
+template <class S, int V>
+struct WindowGradients {
   PoolShape s;
+  const S* g;
+  const int32_t* positions;
+  const S* pooled;  // a ReLU's values: where one isn't positive, no gradient comes through; null: none
+  Report report;  // positions come from a tensor: one outside of the image is told, as it is on the CPU
+  struct Gradient {
+    Floats<V> values;
+    Pack<int32_t, V> winners;  // of the maximum
+  };
+  NT_INLINE Gradient of(int64_t at) const {
+    const Pack<S, V> loaded = loadPack<V>(g + at);
+    Gradient gradient{floatsOf(loaded), {}};
+    if (!s.p.maximum) return gradient;
+    gradient.winners = loadPack<V>(positions + at);
+    if (!pooled) return gradient;
+    const Floats<V> value = floatsOf(loadPack<V>(pooled + at));
+    NT_UNROLL
+    for (int e = 0; e < V; e++) gradient.values.of[e] = value.of[e] > 0 ? gradient.values.of[e] : 0;
+    return gradient;
+  }
+  NT_INLINE bool wins(const Gradient& gradient, int e, int32_t place) const {
+    return report.within(gradient.winners.of[e], s.h * s.w) && gradient.winners.of[e] == place;
+  }
+};
+
+template <class S, int V>
+struct PoolGradientBody {
+  WindowGradients<S, V> gradients;
   Places<V> places;
   Divider stride[2];
-  const void* g;
-  const int32_t* positions;
-  const void* pooled;  // a ReLU's values: where one isn't positive, no gradient comes through; null: none
-  void* dx;
-  Report report;  // positions come from a tensor: one outside of the image is told, as it is on the CPU
+  S* dx;
 
   // The windows along an axis that see place `at`: [first, last).
   NT_INLINE PoolShape::Range windows(int axis, int64_t at) const {
+    const PoolShape& s = gradients.s;
     const int64_t count = axis == 0 ? s.oh : s.ow, place = at + s.p.low[axis], before = place - s.p.size[axis] + 1;
     const int64_t first = before <= 0 ? 0 : stride[axis](before - 1) + 1, last = stride[axis](place) + 1;
     return {first, last < count ? last : count};
   }
   NT_INLINE void operator()(int64_t k) const {
+    const PoolShape& s = gradients.s;
     const auto at = places.at(k);
     const auto rows = windows(0, at.y), columns = windows(1, at.x);
     const int32_t own = static_cast<int32_t>(at.y * s.w + at.x);
-    float sum[V] = {};
+    Floats<V> sum{};
     for (int64_t i = rows.first; i < rows.last; i++) {
       for (int64_t j = columns.first; j < columns.last; j++) {
-        const int64_t window = ((at.image * s.oh + i) * s.ow + j) * s.c + at.c;
-        float v[V];
-        loadFloats(g, s.dtype, window, v);
-        if (s.p.maximum) {
-          const auto winners = loadPack<V>(positions + window);
-          if (pooled) {
-            float values[V];
-            loadFloats(pooled, s.dtype, window, values);
-            NT_UNROLL
-            for (int e = 0; e < V; e++) v[e] = values[e] > 0 ? v[e] : 0;
-          }
-          NT_UNROLL
-          for (int e = 0; e < V; e++) {
-            if (report.within(winners.of[e], s.h * s.w) && winners.of[e] == own) sum[e] += v[e];
-          }
-        } else {
-          const float scale = s.scale(s.range(0, i), s.range(1, j));
-          NT_UNROLL
-          for (int e = 0; e < V; e++) sum[e] += v[e] * scale;
+        const auto gradient = gradients.of(((at.image * s.oh + i) * s.ow + j) * s.c + at.c);
+        const float scale = s.p.maximum ? 1 : s.scale(s.range(0, i), s.range(1, j));
+        NT_UNROLL
+        for (int e = 0; e < V; e++) {
+          if (!s.p.maximum || gradients.wins(gradient, e, own)) sum.of[e] += gradient.values.of[e] * scale;
         }
       }
     }
-    storeFloats(dx, s.dtype, k * V, sum);
+    storeAs(dx + k * V, sum);
+  }
+};
+
+// Of windows that lie side by side and cover the image: a thread has one, whose gradient is read once.
+template <class S, int V>
+struct SideBySideBody {
+  WindowGradients<S, V> gradients;
+  Places<V> places;  // of the windows
+  S* dx;
+  NT_INLINE void operator()(int64_t k) const {
+    const PoolShape& s = gradients.s;
+    const auto at = places.at(k);
+    const auto rows = s.range(0, at.y), columns = s.range(1, at.x);
+    const auto gradient = gradients.of(k * V);
+    const float scale = s.p.maximum ? 1 : s.scale(rows, columns);
+    for (int64_t row = rows.first; row < rows.last; row++) {
+      for (int64_t column = columns.first; column < columns.last; column++) {
+        const int64_t place = row * s.w + column;
+        Floats<V> v;
+        NT_UNROLL
+        for (int e = 0; e < V; e++) {
+          const bool has = !s.p.maximum || gradients.wins(gradient, e, static_cast<int32_t>(place));
+          v.of[e] = has ? gradient.values.of[e] * scale : 0;
+        }
+        storeAs(dx + (at.image * s.h * s.w + place) * s.c + at.c, v);
+      }
+    }
   }
 };
 
@@ -104,13 +142,13 @@ struct PoolRun final : Prepared {
   bool positions;
   explicit PoolRun(const Call& call) : s(call, call.in[0], call.out[0]), positions(call.out.size() > 1) {}
   void run(Stream& stream, void* const* buffers) override {
-    s.c % kWide == 0 ? with<kWide>(stream, buffers) : with<1>(stream, buffers);
-  }
-  template <int V>
-  void with(Stream& stream, void* const* buffers) const {
-    each(stream, s.n * s.oh * s.ow * s.c / V,
-         PoolBody<V>{s, Places<V>(s.oh, s.ow, s.c), buffers[0], buffers[1],
-                     positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
+    dispatchFloats(s.dtype, s.c, [&](auto type, auto v) {
+      using S = typename decltype(type)::type;
+      constexpr int V = decltype(v)::value;
+      each(stream, s.n * s.oh * s.ow * s.c / V,
+           PoolBody<S, V>{s, Places<V>(s.oh, s.ow, s.c), static_cast<const S*>(buffers[0]), static_cast<S*>(buffers[1]),
+                          positions ? static_cast<int32_t*>(buffers[2]) : nullptr});
+    });
   }
 };
 
@@ -118,20 +156,24 @@ struct PoolGradientRun final : Prepared {
   PoolShape s;
   explicit PoolGradientRun(const Call& call) : s(call, call.out[0], call.in[0]) {}
   void run(Stream& stream, void* const* buffers) override {
-    s.c % kWide == 0 ? with<kWide>(stream, buffers) : with<1>(stream, buffers);
+    dispatchFloats(s.dtype, s.c, [&](auto type, auto v) {
+      using S = typename decltype(type)::type;
+      constexpr int V = decltype(v)::value;
+      const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
+      const S* pooled = s.p.reluGradient ? static_cast<const S*>(buffers[2]) : nullptr;
+      const WindowGradients<S, V> gradients{s, static_cast<const S*>(buffers[0]), positions, pooled,
+                                            Report(stream, Wrong::position)};
+      S* dx = static_cast<S*>(buffers[1 + s.p.maximum + s.p.reluGradient]);
+      if (sideBySide(0, s.h, s.oh) && sideBySide(1, s.w, s.ow))
+        each(stream, s.n * s.oh * s.ow * s.c / V, SideBySideBody<S, V>{gradients, Places<V>(s.oh, s.ow, s.c), dx});
+      else
+        each(stream, s.n * s.h * s.w * s.c / V,
+             PoolGradientBody<S, V>{
+                 gradients, Places<V>(s.h, s.w, s.c), {Divider(s.p.stride[0]), Divider(s.p.stride[1])}, dx});
+    });
   }
-  template <int V>
-  void with(Stream& stream, void* const* buffers) const {
-    const int32_t* positions = s.p.maximum ? static_cast<const int32_t*>(buffers[1]) : nullptr;
-    each(stream, s.n * s.h * s.w * s.c / V,
-         PoolGradientBody<V>{s,
-                             Places<V>(s.h, s.w, s.c),
-                             {Divider(s.p.stride[0]), Divider(s.p.stride[1])},
-                             buffers[0],
-                             positions,
-                             s.p.reluGradient ? buffers[2] : nullptr,
-                             buffers[1 + s.p.maximum + s.p.reluGradient],
-                             Report(stream, Wrong::position)});
+  bool sideBySide(int axis, int64_t places, int64_t windows) const {
+    return s.p.size[axis] == s.p.stride[axis] && s.p.low[axis] == 0 && windows * s.p.stride[axis] == places;
   }
 };
 

@@ -97,26 +97,70 @@ struct Graph final : Captured {
   }
 };
 
-std::unique_ptr<Captured> capture(Stream& stream, const std::function<void()>& work) {
-  auto made = std::make_unique<Graph>();
-  if (described()) {
-    work();
-    return made;
+// The last nodes of a step in a graph, and how what follows is tied to them.
+struct Ends {
+  std::vector<cudaGraphNode_t> nodes;
+  std::vector<cudaGraphEdgeData> edges;
+  void add(const Ends& other) {
+    for (size_t i = 0; i < other.nodes.size(); i++) {
+      if (std::find(nodes.begin(), nodes.end(), other.nodes[i]) != nodes.end()) continue;
+      nodes.push_back(other.nodes[i]), edges.push_back(other.edges[i]);
+    }
   }
-  check(cudaStreamBeginCapture(streamOf(stream), cudaStreamCaptureModeRelaxed), "a capture");
-  cudaGraph_t graph = nullptr;
+};
+
+// One step into the graph, behind `from`.
+Ends captureStep(cudaStream_t stream, cudaGraph_t graph, const Ends& from, const std::function<void()>& step) {
+  check(cudaStreamBeginCaptureToGraph(stream, graph, from.nodes.data(), from.edges.data(), from.nodes.size(),
+                                      cudaStreamCaptureModeRelaxed),
+        "a capture");
   try {
-    work();
+    step();
+    cudaStreamCaptureStatus status;
+    const cudaGraphNode_t* nodes = nullptr;
+    const cudaGraphEdgeData* edges = nullptr;
+    size_t count = 0;
+    check(cudaStreamGetCaptureInfo(stream, &status, nullptr, nullptr, &nodes, &edges, &count), "a capture");
+    Ends ends;
+    for (size_t i = 0; i < count; i++) {
+      ends.nodes.push_back(nodes[i]);
+      ends.edges.push_back(edges ? edges[i] : cudaGraphEdgeData{});
+    }
+    check(cudaStreamEndCapture(stream, &graph), "a capture");
+    return ends;
   } catch (...) {
-    cudaStreamEndCapture(streamOf(stream), &graph);
-    if (graph) cudaGraphDestroy(graph);
+    cudaStreamEndCapture(stream, &graph);
     cudaGetLastError();
     throw;
   }
-  check(cudaStreamEndCapture(streamOf(stream), &graph), "a capture");
-  const cudaError_t status = cudaGraphInstantiate(&made->graph, graph, 0);
-  cudaGraphDestroy(graph);
-  check(status, "a capture");
+}
+
+std::unique_ptr<Captured> capture(Stream& stream, const std::vector<std::vector<int>>& after,
+                                  const std::function<void(int)>& step) {
+  auto made = std::make_unique<Graph>();
+  const int count = static_cast<int>(after.size());
+  if (described()) {
+    for (int i = 0; i < count; i++) step(i);
+    return made;
+  }
+  static const bool serial = [] {
+    const char* wish = std::getenv("NEEDLETAIL_CUDA_SERIAL");
+    return wish && std::string(wish) == "1";
+  }();
+  cudaGraph_t graph = nullptr;
+  check(cudaGraphCreate(&graph, 0), "a capture");
+  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> owner(graph,
+                                                                                                cudaGraphDestroy);
+  std::vector<Ends> ends;
+  for (int i = 0; i < count; i++) {
+    Ends from;
+    if (serial && i > 0) from = ends.back();
+    if (!serial) {
+      for (int before : after[i]) from.add(ends[before]);
+    }
+    ends.push_back(captureStep(streamOf(stream), graph, from, [&] { step(i); }));
+  }
+  check(cudaGraphInstantiate(&made->graph, graph, 0), "a capture");
   return made;
 }
 

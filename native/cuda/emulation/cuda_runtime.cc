@@ -17,7 +17,29 @@
 
 using Work = std::function<void()>;
 
+struct EmulatedNode {
+  Work work;
+  std::vector<EmulatedNode*> after;
+};
+
 struct EmulatedGraph {
+  std::vector<std::shared_ptr<EmulatedNode>> nodes;
+  // The works in the order in which they run.
+  std::vector<Work> works() const {
+    std::vector<Work> all;
+    std::vector<const EmulatedNode*> done;
+    auto isDone = [&](const EmulatedNode* node) { return std::find(done.begin(), done.end(), node) != done.end(); };
+    while (done.size() < nodes.size()) {
+      const auto next = std::find_if(nodes.rbegin(), nodes.rend(), [&](const auto& node) {
+        return !isDone(node.get()) && std::all_of(node->after.begin(), node->after.end(), isDone);
+      });
+      done.push_back(next->get());
+      all.push_back((*next)->work);
+    }
+    return all;
+  }
+};
+struct EmulatedRun {
   std::vector<Work> works;
 };
 
@@ -25,8 +47,8 @@ struct EmulatedStream {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Work> works;
-  bool capturing = false;
-  EmulatedGraph captured;
+  EmulatedGraph* capturing = nullptr;
+  std::vector<EmulatedNode*> ends;  // of what has been captured
   EmulatedStream() {
     std::thread([this] { run(); }).detach();
   }
@@ -44,7 +66,11 @@ struct EmulatedStream {
   }
   void push(Work work) {
     std::lock_guard lock(mutex);
-    if (capturing) return captured.works.push_back(std::move(work));
+    if (capturing) {
+      capturing->nodes.push_back(std::make_shared<EmulatedNode>(std::move(work), ends));
+      ends = {capturing->nodes.back().get()};
+      return;
+    }
     works.push_back(std::move(work));
     changed.notify_one();
   }
@@ -257,25 +283,37 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
   return answer(lost.load());
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned) {
+  BEGIN;
+  *graph = new EmulatedGraph();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                                          const cudaGraphEdgeData*, size_t count, cudaStreamCaptureMode) {
   BEGIN;
   std::lock_guard lock(stream->mutex);
-  stream->capturing = true;
-  stream->captured.works.clear();
+  stream->capturing = graph;
+  stream->ends.assign(dependencies, dependencies + count);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long*,
+                                     cudaGraph_t*, const cudaGraphNode_t** dependencies, const cudaGraphEdgeData**,
+                                     size_t* count) {
+  std::lock_guard lock(stream->mutex);
+  *status = cudaStreamCaptureStatusActive;
+  *dependencies = stream->ends.data();
+  *count = stream->ends.size();
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   std::lock_guard lock(stream->mutex);
-  stream->capturing = false;
-  EmulatedGraph captured = std::exchange(stream->captured, {});
-  *graph = nullptr;
+  *graph = std::exchange(stream->capturing, nullptr);
   BEGIN;
-  *graph = new EmulatedGraph(std::move(captured));
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
   BEGIN;
-  *exec = new EmulatedGraph(*graph);
+  *exec = new EmulatedRun{graph->works()};
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
@@ -287,7 +325,10 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   delete graph;
   return cudaSuccess;
 }
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return cudaGraphDestroy(exec); }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
 
 void emulatedLaunch(cudaStream_t stream, Work run) {
   if (begin("launch") != cudaSuccess) return;

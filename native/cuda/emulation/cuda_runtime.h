@@ -1,6 +1,7 @@
 // Stands in for the CUDA runtime where the library is built to run on the processor: the part that runtime.cc uses,
 // under the same names. A stream is a thread of its own, so that what is enqueued runs later, as on a GPU; an
-// asynchronous copy reads its source when it runs; a lost device fails every call from then on.
+// asynchronous copy reads its source when it runs; of a graph the node that may run and was captured last runs first, so
+// that one that hangs on too few others is found; a lost device fails every call from then on.
 //
 // NEEDLETAIL_EMULATED_FAIL="cudaMalloc:3:2" makes the third call of cudaMalloc fail with error 2; "cudaMalloc:3+:2" the
 // third and all after it; several are separated by commas. "kernel" counts launches, which fail as they run.
@@ -36,7 +37,10 @@ constexpr unsigned cudaHostAllocDefault = 0, cudaHostAllocMapped = 2;
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
 using cudaGraph_t = struct EmulatedGraph*;
-using cudaGraphExec_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedRun*;
+using cudaGraphNode_t = struct EmulatedNode*;
+struct cudaGraphEdgeData {};
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusActive = 1 };
 struct cudaDeviceProp {
   char name[256];
   int major, minor;
@@ -64,7 +68,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned flags);
+cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                                          const cudaGraphEdgeData* edges, size_t count, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id,
+                                     cudaGraph_t* graph, const cudaGraphNode_t** dependencies,
+                                     const cudaGraphEdgeData** edges, size_t* count);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
