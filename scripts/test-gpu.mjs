@@ -1,9 +1,11 @@
 // npm run test:gpu [-- --sanitize] [-- mocha's options]: the table of ops, networks, training, metrics and memory on a GPU, against stored
 // values of PyTorch, finite differences and the CPU, in float32, TF32, bfloat16 and float16 (the tolerances stand in test/ops/tolerance.ts,
 // test/ops/checks.ts and test/models/on-devices.test.ts). With --sanitize: the table of ops under compute-sanitizer's memcheck, racecheck and
-// initcheck, which watch the library's own kernels. Runs in a clone, and in the folder that scripts/pack-gpu makes.
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+// initcheck; the first two watch the library's own kernels, the last all, as what NVIDIA's libraries wrote is written too. Suites run side
+// by side, as many as half the cores. Runs in a clone, and in the folder that scripts/pack-gpu makes.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -25,10 +27,9 @@ const suites = [
   'train/devices',
   'metrics/*'
 ]
-suites.push(
-  ...['autograd', 'compile', 'devices', 'device-memory', 'passes'].map((name) => `core/${name}`),
-  'data/loader'
-)
+suites.push(...['autograd', 'compile', 'devices', 'passes'].map((name) => `core/${name}`), 'data/loader')
+/** Takes all memory that there is. */
+const alone = ['core/device-memory']
 
 function filesOf(suite) {
   const [folder, name] = suite.includes('/') ? suite.split('/') : ['', suite]
@@ -38,8 +39,9 @@ function filesOf(suite) {
     .map((file) => join(root, 'test', folder, file))
 }
 
-/** mocha over some suites, in one process; the command before it, and mocha's own arguments. */
-function mocha(names, before, args) {
+let number = 0
+/** mocha over some suites, in a process; the command before it, and mocha's own arguments. Gives its totals and prints what it printed. */
+async function mocha(names, before, args) {
   // Compiled tests can be required; those in TypeScript are loaded as the ES modules they are.
   const load = packed ? [] : ['--no-experimental-require-module', '--import', 'tsx']
   const node = [process.execPath, '--expose-gc', ...load]
@@ -52,15 +54,31 @@ function mocha(names, before, args) {
     ...args,
     ...names.flatMap(filesOf)
   ]
-  const totals = join(root, 'out/gpu-totals')
+  const totals = join(root, `out/gpu-totals-${number++}`)
   mkdirSync(join(root, 'out'), { recursive: true })
-  const { status, error } = spawnSync(command[0], command.slice(1), {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, NEEDLETAIL_TEST_DEVICE: device, NEEDLETAIL_TOTALS: totals, NEEDLETAIL_SLOW_COMPUTE: '1' }
-  })
-  if (error) throw error
-  return { status, totals: existsSync(totals) ? readFileSync(totals, 'utf8').trim() : 'no totals' }
+  rmSync(totals, { force: true })
+  const env = {
+    ...process.env,
+    NEEDLETAIL_TEST_DEVICE: device,
+    NEEDLETAIL_TOTALS: totals,
+    NEEDLETAIL_SLOW_COMPUTE: '1'
+  }
+  const child = spawn(command[0], command.slice(1), { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env })
+  const printed = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => printed.push(data))
+  const status = await new Promise((done, fail) => child.on('close', done).on('error', fail))
+  process.stdout.write(Buffer.concat(printed))
+  return { names, status, totals: existsSync(totals) ? readFileSync(totals, 'utf8').trim() : 'no totals' }
+}
+
+/** The answers of tasks of which so many run at a time. */
+async function together(tasks, most) {
+  const answers = []
+  const work = async () => {
+    for (let task; (task = tasks.shift());) answers.push(await task())
+  }
+  await Promise.all(Array.from({ length: most }, work))
+  return answers
 }
 
 function sanitizer() {
@@ -80,15 +98,38 @@ function sanitizer() {
 const args = process.argv.slice(2)
 const sanitize = args.includes('--sanitize')
 const rest = args.filter((arg) => arg !== '--sanitize')
+const jobs = Math.max(1, Math.min(8, availableParallelism() >> 1))
 const results = []
 if (sanitize) {
   const tool = sanitizer()
-  for (const check of ['memcheck', 'racecheck', 'initcheck']) {
-    const watch = [tool, '--tool', check, '--error-exitcode', '9', '--kernel-name', 'kernel_substring=needletail']
-    const first = ['--grep', "PyTorch's results and gradients", ...rest]
-    results.push([check, mocha(['ops/ops'], watch, first)])
-  }
-} else results.push([device, mocha(suites, [], rest)])
+  const own = ['--kernel-name', 'kernel_substring=needletail']
+  const watch = [
+    ['memcheck', own],
+    ['racecheck', own],
+    ['initcheck', []]
+  ]
+  const first = ['--grep', "PyTorch's results and gradients", ...rest]
+  const task =
+    ([check, which]) =>
+    async () => {
+      const command = [tool, '--tool', check, '--error-exitcode', '9', ...which]
+      return { ...(await mocha(['ops/ops'], command, first)), names: [check] }
+    }
+  results.push(...(await together(watch.map(task), jobs)))
+} else {
+  results.push(
+    ...(await together(
+      suites.map((suite) => () => mocha([suite], [], rest)),
+      jobs
+    ))
+  )
+  for (const suite of alone) results.push(await mocha([suite], [], rest))
+}
 
-for (const [what, { status, totals }] of results) console.log(`test:gpu, ${what}: ${totals}, exit code ${status}`)
-process.exit(results.every(([, { status }]) => status === 0) ? 0 : 1)
+for (const { names, status, totals } of results) {
+  console.log(`test:gpu, ${names.join(' ')}: ${totals}, exit code ${status}`)
+}
+const sum = (what) =>
+  results.reduce((all, { totals }) => all + Number(new RegExp(`(\\d+) ${what}`).exec(totals)?.[1] ?? 0), 0)
+console.log(`test:gpu on ${device}: ${sum('passed')} passed, ${sum('failed')} failed`)
+process.exit(results.every(({ status }) => status === 0) ? 0 : 1)
