@@ -221,15 +221,16 @@ struct Convolution {
 // running statistics in place (momentum: the share of the new one; the variance is the unbiased one).
 // use: in: the same; out: y.
 // The residual, of x's shape and dtype, is added to y, rounded to that dtype; then comes the ReLU, if any.
-// batchNormGradient: in: gradient, x, scale, mean, inverse deviation, (y, if there was a ReLU); out: dx, dscale,
-// doffset, (the gradient of the residual: the gradient that came through the ReLU).
+// batchNormGradient: in: gradient, x, scale, mean, inverse deviation, (y, if there was a ReLU), (what is added to the
+// gradient, rounded to its dtype); out: dx, dscale, doffset, (the gradient of the residual: the gradient that came
+// through the ReLU).
 struct BatchNorm {
   bool training = true;
   double epsilon = 1e-5, momentum = 0.1;
-  bool residual = false, relu = false;
+  bool residual = false, relu = false, added = false;
   template <class F>
   void fields(F f) {
-    f(training), f(epsilon), f(momentum), f(residual), f(relu);
+    f(training), f(epsilon), f(momentum), f(residual), f(relu), f(added);
   }
 };
 

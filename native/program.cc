@@ -255,13 +255,34 @@ void Program::finish() {
     order.push_back(static_cast<int>(i));
   }
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return buffers[a].bytes > buffers[b].bytes; });
+  // Where steps may run side by side, a small value takes another's memory only once all that need the other have run:
+  // else they would be waited for. Of large ones that would cost too much memory, and their steps fill a device.
+  constexpr size_t kSmall = size_t{16} << 20;
+  std::vector<std::vector<int>> users(buffers.size());
+  Order values;
+  if (device->backend.stream) {
+    values = inOrder(scratch, [](int buffer) {
+      const char* place = reinterpret_cast<const char*>(static_cast<uintptr_t>(buffer));
+      return std::pair(place, place + 1);
+    });
+    for (size_t i = 0; i < steps.size(); i++) {
+      for (int b : steps[i].buffers) users[b].push_back(static_cast<int>(i));
+      if (scratch[i] >= 0) users[scratch[i]].push_back(static_cast<int>(i));
+    }
+  }
+  const auto mayFollow = [&](int next, int before) {
+    if (buffers[before].last >= buffers[next].first) return false;
+    if (std::max(buffers[before].bytes, buffers[next].bytes) > kSmall || users[next].empty()) return true;
+    const std::vector<bool>& done = values.comesAfter[users[next].front()];
+    return std::ranges::all_of(users[before], [&](int step) { return done[step]; });
+  };
   std::vector<int> placed;  // by offset
   for (int index : order) {
     Buffer& buffer = buffers[index];
     size_t offset = 0;
     for (int other : placed) {
       const Buffer& o = buffers[other];
-      if (o.last < buffer.first || buffer.last < o.first) continue;
+      if (mayFollow(index, other) || mayFollow(other, index)) continue;
       if (offset + aligned(buffer.bytes) <= o.offset) break;
       offset = std::max(offset, o.offset + aligned(o.bytes));
     }
@@ -293,43 +314,46 @@ void Program::finish() {
   }
   for (const Port& port : inputs) run->inputs.push_back({addressOf(port.buffer), port.spec.bytes()});
   for (const Port& port : results) run->results.push_back({addressOf(port.buffer), port.spec.bytes()});
-  if (device->backend.stream) run->after = dependencies(scratch);
+  if (device->backend.stream) {
+    run->after = inOrder(scratch, [this](int buffer) {
+                   const char* place = static_cast<const char*>(addressOf(buffer));
+                   return std::pair(place, place + buffers[buffer].bytes);
+                 }).after;
+  }
   run_ = std::move(run);
 }
 
-// Of each step the steps that must have run before it, but for those that one of them comes after: they write what it
-// reads or writes, or read what it writes. By addresses, as values that don't live at the same time share memory.
-std::vector<std::vector<int>> Program::dependencies(const std::vector<int>& scratch) const {
-  struct Place {
-    const char *begin, *end;
+Program::Order Program::inOrder(
+    const std::vector<int>& scratch,
+    const std::function<std::pair<const char*, const char*>(int buffer)>& placeOf) const {
+  struct Use {
+    std::pair<const char*, const char*> place;
     bool written;
-    bool isInTheWay(const Place& other) const {
-      return (written || other.written) && begin < other.end && other.begin < end;
+    bool isInTheWay(const Use& other) const {
+      return (written || other.written) && place.first < other.place.second && other.place.first < place.second;
     }
   };
-  std::vector<std::vector<Place>> places(steps.size());
-  std::vector<std::vector<bool>> comesAfter(steps.size(), std::vector<bool>(steps.size()));
-  std::vector<std::vector<int>> after(steps.size());
+  std::vector<std::vector<Use>> uses(steps.size());
+  Order order{std::vector<std::vector<int>>(steps.size()),
+              std::vector<std::vector<bool>>(steps.size(), std::vector<bool>(steps.size()))};
   for (size_t i = 0; i < steps.size(); i++) {
-    auto add = [&](int buffer, bool written) {
-      const char* begin = static_cast<const char*>(addressOf(buffer));
-      places[i].push_back({begin, begin + buffers[buffer].bytes, written});
-    };
     const Step& step = steps[i];
-    for (size_t k = 0; k < step.buffers.size(); k++) add(step.buffers[k], k >= step.call.in.size());
-    if (scratch[i] >= 0) add(scratch[i], true);
+    for (size_t k = 0; k < step.buffers.size(); k++)
+      uses[i].push_back({placeOf(step.buffers[k]), k >= step.call.in.size()});
+    if (scratch[i] >= 0) uses[i].push_back({placeOf(scratch[i]), true});
+    std::vector<bool>& done = order.comesAfter[i];
     for (size_t j = i; j-- > 0;) {
-      if (comesAfter[i][j]) continue;
-      const bool isInTheWay = std::ranges::any_of(places[i], [&](const Place& own) {
-        return std::ranges::any_of(places[j], [&](const Place& other) { return own.isInTheWay(other); });
+      if (done[j]) continue;
+      const bool isInTheWay = std::ranges::any_of(uses[i], [&](const Use& own) {
+        return std::ranges::any_of(uses[j], [&](const Use& other) { return own.isInTheWay(other); });
       });
       if (!isInTheWay) continue;
-      after[i].push_back(static_cast<int>(j));
-      comesAfter[i][j] = true;
-      for (size_t k = 0; k < j; k++) comesAfter[i][k] = comesAfter[i][k] || comesAfter[j][k];
+      order.after[i].push_back(static_cast<int>(j));
+      done[j] = true;
+      for (size_t k = 0; k < j; k++) done[k] = done[k] || order.comesAfter[j][k];
     }
   }
-  return after;
+  return order;
 }
 
 Tensors Program::replay(const Tensors& given) { return enqueue(given, nullptr); }

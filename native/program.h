@@ -1,6 +1,7 @@
 // A Program: a recorded list of kernel calls with a memory plan, replayed as one command. What follows from tensors
 // outside of it alone, such as weights in another dtype or layout, it keeps from one replay to the next.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -87,7 +88,14 @@ class Program {
   Tensors enqueue(const Tensors& inputs, std::shared_ptr<Clock> clock);
   size_t aligned(size_t bytes) const;
   void* addressOf(int buffer) const;
-  std::vector<std::vector<int>> dependencies(const std::vector<int>& scratch) const;
+  // Of each step the steps that must have run before it: they write what it reads or writes, or read what it writes.
+  struct Order {
+    std::vector<std::vector<int>> after;  // but for those that one of them comes after
+    std::vector<std::vector<bool>> comesAfter;
+  };
+  // By where buffers lie; scratch: the buffer of each step's scratch memory, or -1.
+  Order inOrder(const std::vector<int>& scratch,
+                const std::function<std::pair<const char*, const char*>(int buffer)>& placeOf) const;
   void addKept(Step step);
   uint64_t version(const Keeping& keeping) const;
   void* arena_ = nullptr;

@@ -91,7 +91,11 @@ for (const name of readdirSync(join(root, 'build/Release'))) {
 }
 const { dependencies } = read(join(root, 'package.json'))
 const compiling = ['node-addon-api', 'node-api-headers']
-packages(['mocha', ...Object.keys(dependencies).filter((name) => !compiling.includes(name))], root)
+// The library is here also as compiled file by file, for its tests: with what else is bundled into dist.
+packages(
+  ['mocha', '@bufbuild/protobuf', ...Object.keys(dependencies).filter((name) => !compiling.includes(name))],
+  root
+)
 
 mkdirSync(join(target, 'bin'))
 copyFileSync(process.execPath, join(target, 'bin/node'))

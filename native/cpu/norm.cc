@@ -314,7 +314,9 @@ std::unique_ptr<Prepared> prepareBatchNorm(const Call& call) {
   if (read<BatchNorm>(call.params).residual && call.in[0].dtype == DType::float16) return nullptr;
   return prepare<BatchNormRun>(call, false);
 }
-std::unique_ptr<Prepared> prepareBatchNormGradient(const Call& call) { return prepare<BatchNormRun>(call, true); }
+std::unique_ptr<Prepared> prepareBatchNormGradient(const Call& call) {
+  return read<BatchNorm>(call.params).added ? nullptr : prepare<BatchNormRun>(call, true);
+}
 std::unique_ptr<Prepared> prepareLayerNorm(const Call& call) { return prepare<LayerNormRun>(call, false); }
 std::unique_ptr<Prepared> prepareLayerNormGradient(const Call& call) { return prepare<LayerNormRun>(call, true); }
 

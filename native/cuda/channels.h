@@ -72,7 +72,9 @@ struct ChannelRows {
 
 template <int V, class Body>
 void channelRows(Stream& stream, int64_t rows, int64_t channels, const Body& body) {
-  const ChannelPlan plan(rows, channels, 8192);
+  // Rows enough for a thread that what it knows of its channels pays.
+  constexpr int64_t kRows = 8, kMostBlocks = 8192;
+  const ChannelPlan plan(rows, channels, std::min(kMostBlocks, rows * channels / (V * kThreads * kRows)));
   blocks(stream, plan.bands * plan.chunks, ChannelRows<V, Body>{plan, body});
 }
 

@@ -149,21 +149,26 @@ struct NormaliseBody {
   }
 };
 
-// The gradient that came through a ReLU whose values were y (null: none).
+// The gradient, with what is added to it, that came through a ReLU whose values were y (both null: none).
 template <class S>
 struct IncomingGradient {
-  const S *g, *y;
+  const S *g, *y, *added;
   template <int V>
   struct Loaded {
-    Pack<S, V> g, y;
+    Pack<S, V> g, y, added;
   };
   template <int V>
   NT_INLINE Loaded<V> load(int64_t i) const {
-    return {loadPack<V>(g + i), y ? loadPack<V>(y + i) : Pack<S, V>{}};
+    return {loadPack<V>(g + i), y ? loadPack<V>(y + i) : Pack<S, V>{}, added ? loadPack<V>(added + i) : Pack<S, V>{}};
   }
   template <int V>
   NT_INLINE Floats<V> of(const Loaded<V>& loaded) const {
     Floats<V> v = floatsOf(loaded.g);
+    if (added) {
+      NT_UNROLL
+      for (int e = 0; e < V; e++)
+        v.of[e] = static_cast<float>(static_cast<S>(v.of[e] + static_cast<float>(loaded.added.of[e])));
+    }
     if (!y) return v;
     NT_UNROLL
     for (int e = 0; e < V; e++) v.of[e] = static_cast<float>(loaded.y.of[e]) > 0 ? v.of[e] : 0;
@@ -321,12 +326,13 @@ struct BatchNormRun final : Prepared {
     const float *mean = static_cast<const float*>(buffers[3]), *inverse = static_cast<const float*>(buffers[4]);
     const double share = 1 / static_cast<double>(plan.rows > 0 ? plan.rows : 1);
     const S* x = static_cast<const S*>(buffers[1]);
-    void* const* out = buffers + 5 + p.relu;
+    void* const* out = buffers + 5 + p.relu + p.added;
     S* dresidual = p.residual ? static_cast<S*>(out[3]) : nullptr;
-    IncomingGradient<S> g{static_cast<const S*>(buffers[0]), p.relu ? static_cast<const S*>(buffers[5]) : nullptr};
+    IncomingGradient<S> g{static_cast<const S*>(buffers[0]), p.relu ? static_cast<const S*>(buffers[5]) : nullptr,
+                          p.added ? static_cast<const S*>(buffers[5 + p.relu]) : nullptr};
     channelSumsBy<2, V>(stream, plan, ProductsTerm<S>{g, x, plan.channels, mean, dresidual}, parts);
     channelTotals<2>(stream, plan, parts, PutScaleGradient{share, affine, inverse, out[1], out[2], meanG, meanGH});
-    if (dresidual) g = {dresidual, nullptr};  // it has come through the ReLU
+    if (dresidual) g = {dresidual, nullptr, nullptr};  // all that is done
     channelRows<V>(stream, plan.rows, plan.channels,
                    InputGradientBody<S>{plan.channels, affine, g, x, buffers[2], mean, inverse, meanG, meanGH,
                                         static_cast<S*>(out[0])});

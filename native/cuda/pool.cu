@@ -76,37 +76,60 @@ struct WindowGradients {
   }
 };
 
+// A thread has a cell of the image, a stride high and wide: what its pixels have of a window is read once.
 template <class S, int V>
 struct PoolGradientBody {
+  static constexpr int kMostPixels = 4;  // of a cell
   WindowGradients<S, V> gradients;
-  Places<V> places;
+  int64_t cell[2];
+  Places<V> places;  // of the cells
   Divider stride[2];
   S* dx;
 
-  // The windows along an axis that see place `at`: [first, last).
-  NT_INLINE PoolShape::Range windows(int axis, int64_t at) const {
+  // The windows along an axis that see places from `first` to `last`: [first, last).
+  NT_INLINE PoolShape::Range windows(int axis, int64_t first, int64_t last) const {
     const PoolShape& s = gradients.s;
-    const int64_t count = axis == 0 ? s.oh : s.ow, place = at + s.p.low[axis], before = place - s.p.size[axis] + 1;
-    const int64_t first = before <= 0 ? 0 : stride[axis](before - 1) + 1, last = stride[axis](place) + 1;
-    return {first, last < count ? last : count};
+    const int64_t count = axis == 0 ? s.oh : s.ow, before = first + s.p.low[axis] - s.p.size[axis] + 1;
+    const int64_t begin = before <= 0 ? 0 : stride[axis](before - 1) + 1, end = stride[axis](last + s.p.low[axis]) + 1;
+    return {begin, end < count ? end : count};
   }
   NT_INLINE void operator()(int64_t k) const {
     const PoolShape& s = gradients.s;
     const auto at = places.at(k);
-    const auto rows = windows(0, at.y), columns = windows(1, at.x);
-    const int32_t own = static_cast<int32_t>(at.y * s.w + at.x);
-    Floats<V> sum{};
+    const int64_t top = at.y * cell[0], left = at.x * cell[1];
+    const int64_t bottom = top + cell[0] < s.h ? top + cell[0] : s.h;
+    const int64_t right = left + cell[1] < s.w ? left + cell[1] : s.w;
+    const auto rows = windows(0, top, bottom - 1), columns = windows(1, left, right - 1);
+    Floats<V> sums[kMostPixels] = {};
     for (int64_t i = rows.first; i < rows.last; i++) {
       for (int64_t j = columns.first; j < columns.last; j++) {
         const auto gradient = gradients.of(((at.image * s.oh + i) * s.ow + j) * s.c + at.c);
-        const float scale = s.p.maximum ? 1 : s.scale(s.range(0, i), s.range(1, j));
-        NT_UNROLL
-        for (int e = 0; e < V; e++) {
-          if (!s.p.maximum || gradients.wins(gradient, e, own)) sum.of[e] += gradient.values.of[e] * scale;
-        }
+        const auto inside = s.range(0, i), across = s.range(1, j);
+        const float scale = s.p.maximum ? 1 : s.scale(inside, across);
+        eachPixel(top, left, [&](int pixel, int64_t y, int64_t x) {
+          const bool sees = y >= inside.first && y < inside.last && x >= across.first && x < across.last;
+          if (y >= bottom || !sees) return;
+          NT_UNROLL
+          for (int e = 0; e < V; e++) {
+            if (!s.p.maximum || gradients.wins(gradient, e, static_cast<int32_t>(y * s.w + x)))
+              sums[pixel].of[e] += gradient.values.of[e] * scale;
+          }
+        });
       }
     }
-    storeAs(dx + k * V, sum);
+    eachPixel(top, left, [&](int pixel, int64_t y, int64_t x) {
+      if (y < bottom && x < right) storeAs(dx + ((at.image * s.h + y) * s.w + x) * s.c + at.c, sums[pixel]);
+    });
+  }
+  // visit(number, y, x) for kMostPixels pixels by rows, those below the cell's included.
+  template <class F>
+  NT_INLINE void eachPixel(int64_t top, int64_t left, F visit) const {
+    int64_t y = top, x = left;
+    NT_UNROLL
+    for (int pixel = 0; pixel < kMostPixels; pixel++) {
+      visit(pixel, y, x);
+      if (++x == left + cell[1]) x = left, y++;
+    }
   }
 };
 
@@ -167,10 +190,21 @@ struct PoolGradientRun final : Prepared {
       if (sideBySide(0, s.h, s.oh) && sideBySide(1, s.w, s.ow))
         each(stream, s.n * s.oh * s.ow * s.c / V, SideBySideBody<S, V>{gradients, Places<V>(s.oh, s.ow, s.c), dx});
       else
-        each(stream, s.n * s.h * s.w * s.c / V,
-             PoolGradientBody<S, V>{
-                 gradients, Places<V>(s.h, s.w, s.c), {Divider(s.p.stride[0]), Divider(s.p.stride[1])}, dx});
+        byCells<S, V>(stream, gradients, dx);
     });
+  }
+  template <class S, int V>
+  void byCells(Stream& stream, const WindowGradients<S, V>& gradients, S* dx) const {
+    using Body = PoolGradientBody<S, V>;
+    const bool small = s.p.stride[0] * s.p.stride[1] <= Body::kMostPixels;
+    const int64_t high = small ? s.p.stride[0] : 1, wide = small ? s.p.stride[1] : 1;
+    const int64_t rows = (s.h + high - 1) / high, columns = (s.w + wide - 1) / wide;
+    each(stream, s.n * rows * columns * s.c / V,
+         Body{gradients,
+              {high, wide},
+              Places<V>(rows, columns, s.c),
+              {Divider(s.p.stride[0]), Divider(s.p.stride[1])},
+              dx});
   }
   bool sideBySide(int axis, int64_t places, int64_t windows) const {
     return s.p.size[axis] == s.p.stride[axis] && s.p.low[axis] == 0 && windows * s.p.stride[axis] == places;

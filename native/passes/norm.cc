@@ -1,4 +1,4 @@
-// y = relu(batchNorm(x) [+ residual]) as one kernel, and its gradient.
+// y = relu(batchNorm(x) [+ residual]) as one kernel, and its gradient, with the sum that its incoming gradient is.
 #include <algorithm>
 
 #include "ops/elementwise_rows.h"
@@ -102,10 +102,37 @@ bool fuseBackward(Program& program, int at) {
   return false;
 }
 
+// The gradient of a norm with a residual looks at what comes in once; so a sum of two gradients may be made there.
+bool fuseSum(Program& program, int at) {
+  const Step& norm = program.steps[at];
+  if (norm.call.kernel != Kernel::batchNormGradient) return false;
+  auto params = read<BatchNorm>(norm.call.params);
+  const Uses uses(program);
+  if (!params.residual || params.added || !uses.isFor(norm.buffers[0], at)) return false;
+  const int made = uses.of(norm.buffers[0]).writers[0];
+  const Step& sum = program.steps[made];
+  if (!isRow(sum, Row::add)) return false;
+  for (int k = 0; k < 2; k++) {
+    if (uses.isWrittenBetween(sum.buffers[k], made, at)) return false;
+  }
+  params.added = true;
+  Call call = norm.call;
+  call.params = write(params);
+  SmallVector<int, 8> buffers(norm.buffers.begin(), norm.buffers.begin() + call.in.size());
+  buffers[0] = sum.buffers[0];
+  buffers.push_back(sum.buffers[1]);
+  call.in.push_back(call.in[0]);
+  for (size_t k = norm.call.in.size(); k < norm.buffers.size(); k++) buffers.push_back(norm.buffers[k]);
+  if (!program.replace(at, std::move(call), norm.op, std::move(buffers))) return false;
+  program.remove(made);
+  return true;
+}
+
 }  // namespace
 
 int fuseNorms(Program& program) {
-  return atEachStep(program, [](Program& p, int at) { return fuseForward(p, at) || fuseBackward(p, at); });
+  return atEachStep(program,
+                    [](Program& p, int at) { return fuseForward(p, at) || fuseBackward(p, at) || fuseSum(p, at); });
 }
 
 }  // namespace needletail
