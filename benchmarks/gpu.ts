@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import type * as Needletail from '../lib/index.js'
 import { root } from './harness/contestant.js'
 import { markdown } from './harness/report.js'
-import { runScenario } from './harness/scenario.js'
+import { runScenario, type Scenario } from './harness/scenario.js'
 import { gpuScenarios } from './scenarios/gpu.js'
 
 const { values, positionals } = parseArgs({
@@ -13,6 +13,8 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    // Only rows whose title has this in it: --case 'Training step, bfloat16'.
+    case: { type: 'string', default: '' },
     // A compiled network takes its time to get ready.
     limit: { type: 'string', default: '240' },
     // For a trial without a GPU: PyTorch on the CPU, and sizes to match.
@@ -39,7 +41,11 @@ const device = process.env['NEEDLETAIL_TEST_DEVICE'] ?? (values.cpu ? 'cpu' : 'c
 const { gpu } = nt.environment(device)
 
 for (const scenario of chosen) {
-  const make = gpuScenarios[scenario]({ device, torch: values.cpu ? 'cpu' : 'cuda:0', tiny: values.cpu })
+  const all = gpuScenarios[scenario]({ device, torch: values.cpu ? 'cpu' : 'cuda:0', tiny: values.cpu })
+  const make: Scenario = {
+    ...all,
+    cases: async (options) => (await all.cases(options)).filter(({ title }) => title.includes(values.case))
+  }
   const result = await runScenario(make, {
     threads: Math.min(4, nt.threads()),
     limit: Number(values.limit),

@@ -181,6 +181,7 @@ function installed(): number {
 
 async function prepare(task: Task): Promise<Prepared> {
   nt.device(device)
+  if (device !== 'cpu') nt.measurePlans() // as PyTorch's cudnn.benchmark
   nt.setThreads(threads)
   if (device === 'cpu' && 'precision' in task && task.precision === 'bfloat16') {
     const { dtype } = nt.withCompute('bfloat16', () => nt.matmul(nt.ones([1, 1]), nt.ones([1, 1])))
