@@ -212,7 +212,7 @@ onEachDevice('ClassGroups', () => {
     ['no groups', () => new nn.ClassGroups([]), /an array of class numbers, got \[\]/],
     ['half a class', () => new nn.ClassGroups([0, 0.5]), /classes in \[0, 2\), got 0.5/],
     ['a class without members', () => new nn.ClassGroups([0, 2, 2]), /a fine class for each of 3, got none for 1/],
-    ['other scores', () => new nn.ClassGroups([0, 1]).forward(scores), /scores \[n, 2\], got \[2, 4\]/]
+    ['other scores', () => new nn.ClassGroups([0, 1]).forward(scores), /scores \[n, ..., 2\], got \[2, 4\]/]
   ]
   for (const [name, call, message] of refused) it(`refuses ${name}`, () => throws(call, { message }))
 })
