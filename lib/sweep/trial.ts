@@ -1,5 +1,6 @@
 // The process that trains one trial: lib/cli/trial.ts runs it.
 import { setMemoryLimit, setThreads } from '../device.js'
+import { expected } from '../errors.js'
 import type { SweepConfig, Trial } from './config.js'
 import { defaultOf } from './module.js'
 
@@ -23,6 +24,7 @@ export interface Answer {
  * training ends as by SIGTERM, saved.
  */
 export async function runTrial(): Promise<void> {
+  if (!process.send) throw expected('runTrial', 'a process that a sweep has started', 'another')
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
   const { module, trial, threads, memory } = await new Promise<Task>((resolve) => process.once('message', resolve))
   setThreads(threads)
