@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { checkInteger, checkWord, expected, quoted } from '../errors.js'
 import type { Sharp } from 'sharp'
 import { Tensor, type DType } from '../tensor.js'
+import { loadSharp } from './sharp.js'
 
 /**
  * A photo: the path of a file, a file's bytes (of any format that sharp reads), or pixels [height, width, channels] of any
@@ -190,15 +191,6 @@ async function readBytes(op: string, path: string): Promise<Uint8Array> {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ERR_ARGUMENT') throw error
     throw expected(op, `a photo at ${path}`, code === 'ENOENT' ? 'no such file' : (error as Error).message)
-  }
-}
-
-export async function loadSharp(op: string) {
-  try {
-    return (await import('sharp')).default
-  } catch (error) {
-    const hint = 'Install it: npm install sharp'
-    throw expected(op, 'the package sharp', (error as Error).message.split('\n')[0], hint)
   }
 }
 

@@ -1,5 +1,5 @@
 // Pictures as small files within a page.
-import { loadSharp } from '../data/photo.js'
+import { loadSharp } from '../data/sharp.js'
 
 /** Larger ones are brought to this size, unless told otherwise: the longer side, in pixels. */
 const SIDE = 96

@@ -213,7 +213,13 @@ describe('a device that fails', () => {
     assert.equal(lines.at(-1), '3')
   })
 
-  for (const call of ['cudaStreamBeginCapture', 'cudaStreamEndCapture', 'cudaGraphInstantiate', 'cudaGraphLaunch']) {
+  for (const call of [
+    'cudaGraphCreate',
+    'cudaStreamBeginCaptureToGraph',
+    'cudaStreamEndCapture',
+    'cudaGraphInstantiate',
+    'cudaGraphLaunch'
+  ]) {
     it(`in ${call} spoils the step, and the next one works`, async () => {
       const { output } = await failing(
         `${call}:1:${LAUNCH}`,
@@ -224,7 +230,7 @@ describe('a device that fails', () => {
          console.log([...step(x).dataSync()])`
       )
       const [first, second] = output.split('\n')
-      assert.match(first!, /^(compile|add): expected a (capture|launch) to succeed on the GPU/)
+      assert.match(first!, /^(compile|mul|add): expected a (capture|launch) to succeed on the GPU/)
       assert.equal(second, '[ 3, 3 ]')
     })
   }

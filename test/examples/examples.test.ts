@@ -20,8 +20,9 @@ describe('the example', function () {
       const env = { ...process.env, SMALL: '1' }
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env })
       strictEqual(status, 0, `${stdout}\n${stderr}`)
-      const [folder] = /runs\/[\w-]+-\d{3}/.exec(stderr) ?? [] // that fit has said
-      if (folder) ok(existsSync(join(root, folder, 'report.html')), `${folder} has no report.html`)
+      const [folder] = /runs\/[\w-]+-\d{3}/.exec(stderr) ?? [] // that fit or sweep has said
+      const page = folder?.includes('-sweep-') ? 'leaderboard.html' : 'report.html'
+      if (folder) ok(existsSync(join(root, folder, page)), `${folder} has no ${page}`)
     })
   }
 })
