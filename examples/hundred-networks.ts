@@ -1,4 +1,4 @@
-// A hundred networks: most are given up after a pass or three, and the best is better than the article's in the same passes.
+// A hundred networks: most are given up after a pass or three, and the best has to beat the article’s in the same passes.
 import { ok } from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
