@@ -41,7 +41,7 @@ describe('a gallery', function () {
     return gallery
   }
   const plain = (texts: string[]) => texts.map((text) => text.replace(/\s+/g, ' ').trim())
-  const said = async (page: Page) => plain(await page.locator('.gallery .said').allInnerTexts())
+  const said = async (page: Page) => plain(await page.locator('.gallery .said').allTextContents())
   const sides = async (page: Page) =>
     plain(await page.locator('.sides button').allInnerTexts()).map((text) => Number(/\d+$/.exec(text)![0]))
 
