@@ -323,9 +323,8 @@ void Program::finish() {
   run_ = std::move(run);
 }
 
-Program::Order Program::inOrder(
-    const std::vector<int>& scratch,
-    const std::function<std::pair<const char*, const char*>(int buffer)>& placeOf) const {
+Program::Order Program::inOrder(const std::vector<int>& scratch,
+                                const std::function<std::pair<const char*, const char*>(int buffer)>& placeOf) const {
   struct Use {
     std::pair<const char*, const char*> place;
     bool written;

@@ -1,6 +1,6 @@
-// Work on [rows, channels] by bands of channels: a block has a band and a chunk of the rows, and a thread of it stays with V
-// neighbouring channels, so that what belongs to these is loaded once. Sums over the rows are added up over the chunks, in
-// float64, by a block for each channel.
+// Work on [rows, channels] by bands of channels: a block has a band and a chunk of the rows, and a thread of it stays
+// with V neighbouring channels, so that what belongs to these is loaded once. Sums over the rows are added up over the
+// chunks, in float64, by a block for each channel.
 #pragma once
 #include "cuda/launch.h"
 #include "cuda/load.h"
@@ -8,7 +8,8 @@
 namespace needletail::cuda {
 
 constexpr int kBand = 64;  // channels of a block: in half precision 128 bytes of a row
-constexpr int kWide = 4;  // channels that a thread takes at once where it doesn't know their type, and that divides them
+constexpr int kWide =
+    4;  // channels that a thread takes at once where it doesn't know their type, and that divides them
 
 struct ChannelPlan {
   int64_t rows, channels, bands, chunks;
@@ -23,8 +24,8 @@ struct ChannelPlan {
   int64_t parts(int k) const { return chunks * k * channels; }
 };
 
-// The rows of a thread: own.load(row) is what is read of one, and take(loaded, row) what is done with it. Several are loaded
-// before the first is used, so that their ways from memory overlap.
+// The rows of a thread: own.load(row) is what is read of one, and take(loaded, row) what is done with it. Several are
+// loaded before the first is used, so that their ways from memory overlap.
 template <class Own, class Take>
 NT_INLINE void eachRow(const Own& own, int64_t row, int64_t end, int64_t step, Take take) {
   constexpr int kAtOnce = 4;
@@ -52,7 +53,8 @@ struct ChannelThreads {
   NT_INLINE static int lane(int thread) { return thread / kAcross; }
 };
 
-// What a body does with each row; body.at<V>(c) is the work on channels c to c + V, with load(row) and take(loaded, row).
+// What a body does with each row; body.at<V>(c) is the work on channels c to c + V, with load(row) and take(loaded,
+// row).
 template <int V, class Body>
 struct ChannelRows {
   ChannelPlan plan;
@@ -78,8 +80,8 @@ void channelRows(Stream& stream, int64_t rows, int64_t channels, const Body& bod
   blocks(stream, plan.bands * plan.chunks, ChannelRows<V, Body>{plan, body});
 }
 
-// Term: term.at<V>(first, c) is the work on channels c to c + V, `first` being the first row of the chunk, with load(row)
-// and take(loaded, row, sums), which adds to float (&sums)[K][V].
+// Term: term.at<V>(first, c) is the work on channels c to c + V, `first` being the first row of the chunk, with
+// load(row) and take(loaded, row, sums), which adds to float (&sums)[K][V].
 template <int K, int V, class Term>
 struct ChannelSums {
   ChannelPlan plan;

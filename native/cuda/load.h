@@ -97,7 +97,8 @@ NT_INLINE void storeAs(S* to, const Floats<V>& floats) {
   storePack(to, pack);
 }
 
-// Calls f with Type<S> of a floating dtype and as an integral_constant how many of `channels` neighbours a thread takes.
+// Calls f with Type<S> of a floating dtype and as an integral_constant how many of `channels` neighbours a thread
+// takes.
 template <class F>
 void dispatchFloats(DType dtype, int64_t channels, F f) {
   const auto with = [&](auto type) {

@@ -1,7 +1,7 @@
 // Stands in for the CUDA runtime where the library is built to run on the processor: the part that runtime.cc uses,
 // under the same names. A stream is a thread of its own, so that what is enqueued runs later, as on a GPU; an
-// asynchronous copy reads its source when it runs; of a graph the node that may run and was captured last runs first, so
-// that one that hangs on too few others is found; a lost device fails every call from then on.
+// asynchronous copy reads its source when it runs; of a graph the node that may run and was captured last runs first,
+// so that one that hangs on too few others is found; a lost device fails every call from then on.
 //
 // NEEDLETAIL_EMULATED_FAIL="cudaMalloc:3:2" makes the third call of cudaMalloc fail with error 2; "cudaMalloc:3+:2" the
 // third and all after it; several are separated by commas. "kernel" counts launches, which fail as they run.
