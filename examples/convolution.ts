@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import * as nt from 'needletail'
 import { Detector, fit, ImageDataset, nn, optim } from 'needletail'
 import { network as dense, test, train } from './eights.js'
-import { matched, withBoxes } from './support/boxes.js'
+import { matched, toldApart, withBoxes } from './support/boxes.js'
 import { backgrounds, scattered } from './support/canvas.js'
-import { only, recallMoved, shifted, SIZE } from './support/digits.js'
+import { only, recallsMoved, shifted, SIZE } from './support/digits.js'
 import { lineChart } from './support/line-chart.js'
 import { small } from './support/small.js'
 import { tiles } from './support/tiles.js'
@@ -55,11 +55,7 @@ const learn = async (name: string, digits: ImageDataset, augment?: nt.Augmentati
 const { network, run } = await learn('convolution', train)
 
 const shifts = Array.from({ length: 13 }, (_, i) => i - 6)
-const recalls = async (one: nn.Module) => {
-  const points: [number, number][] = []
-  for (const right of shifts) points.push([right, await recallMoved(one, eights, train.statistics, right, 0)])
-  return points
-}
+const recalls = (one: nn.Module) => recallsMoved(one, eights, train.statistics, shifts)
 const lines = [
   { name: 'dense', points: await recalls(dense) },
   { name: 'convolutions and max pooling', points: await recalls(network) }
@@ -125,17 +121,12 @@ for (let seed = 0; seed < (small ? 3 : 10); seed++) {
     })
     total.milliseconds += performance.now() - start
     total.windows += windows
-    const { hits, wrong, missing } = matched(found, boxes.get('8')!)
-    total.eights += hits.length + missing.length
-    total.found += hits.length
-    total.wrong += wrong.length
+    const told = matched(found, boxes.get('8')!)
+    total.eights += told.hits.length + told.missing.length
+    total.found += told.hits.length
+    total.wrong += told.wrong.length
     if (seed > 0) continue
-    const drawn = [
-      { boxes: hits, colour: '#2da44e' },
-      { boxes: wrong, colour: '#cf222e' },
-      { boxes: missing, colour: '#bf8700', dashed: true }
-    ]
-    await writeFile(join(run.folder, 'found.png'), await withBoxes(image, drawn))
+    await writeFile(join(run.folder, 'found.png'), await withBoxes(image, toldApart(told)))
   }
 }
 console.table(totals)

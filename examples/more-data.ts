@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concat, DataLoader, fit, nn, optim } from 'needletail'
 import { network as before, test, train } from './eights.js'
-import { only, recallMoved } from './support/digits.js'
+import { only, recallsMoved } from './support/digits.js'
 import { lineChart } from './support/line-chart.js'
 import { small } from './support/small.js'
 import { tiles } from './support/tiles.js'
@@ -33,11 +33,7 @@ const run = await fit(network, train, {
 // How many 8s each network finds when they are moved by so many pixels to the right (or, below 0, to the left).
 const eights = await only(test, '8')
 const shifts = Array.from({ length: 17 }, (_, i) => i - 8)
-const recalls = async (one: nn.Module) => {
-  const found: [number, number][] = []
-  for (const right of shifts) found.push([right, await recallMoved(one, eights, train.statistics, right, 0)])
-  return found
-}
+const recalls = (one: nn.Module) => recallsMoved(one, eights, train.statistics, shifts)
 const lines = [
   { name: 'digits as they are', points: await recalls(before) },
   { name: 'moved digits, deeper network', points: await recalls(network) }

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Detector, fit, ImageDataset, nn, optim, type Statistics } from 'needletail'
 import { network, run, test, train } from './eights.js'
-import { matched, withBoxes } from './support/boxes.js'
+import { matched, toldApart, withBoxes } from './support/boxes.js'
 import { backgrounds, scattered } from './support/canvas.js'
 import { only, recallMoved, shifted, SIZE } from './support/digits.js'
 import { heatMap } from './support/heat-map.js'
@@ -50,17 +50,12 @@ async function slide(one: nn.Module, normalize: Statistics, file: string) {
     const { found, windows } = await detector.find(image, { method: 'crops', stride: 2, sizes, threshold })
     total.seconds += (performance.now() - start) / 1000
     total.windows += windows
-    const { hits, wrong, missing } = matched(found, boxes.get('8')!)
-    total.eights += hits.length + missing.length
-    total.found += hits.length
-    total.wrong += wrong.length
+    const told = matched(found, boxes.get('8')!)
+    total.eights += told.hits.length + told.missing.length
+    total.found += told.hits.length
+    total.wrong += told.wrong.length
     if (seed > 0) continue
-    const drawn = [
-      { boxes: hits, colour: '#2da44e' },
-      { boxes: wrong, colour: '#cf222e' },
-      { boxes: missing, colour: '#bf8700', dashed: true }
-    ]
-    await writeFile(join(run.folder, file), await withBoxes(image, drawn))
+    await writeFile(join(run.folder, file), await withBoxes(image, toldApart(told)))
   }
   return total
 }

@@ -1,15 +1,7 @@
 // Boxes over a picture, as a PNG; and whether they are where they should be.
 import sharp from 'sharp'
-import type { Tensor } from 'needletail'
+import { overlapOf, type Box, type Tensor } from 'needletail'
 import { tiles } from './tiles.js'
-
-/** In the picture's pixels. */
-export interface Box {
-  left: number
-  top: number
-  width: number
-  height: number
-}
 
 export interface Drawn {
   boxes: readonly Box[]
@@ -41,17 +33,16 @@ export function matched<B extends Box>(found: readonly B[], wanted: readonly Box
   const hits: B[] = []
   const wrong: B[] = []
   for (const box of found) {
-    const at = [...left].find((one) => shared(box, one) > 0.4)
+    const at = [...left].find((one) => overlapOf(box, one) > 0.4)
     if (at) left.delete(at)
     ;(at ? hits : wrong).push(box)
   }
   return { hits, wrong, missing: [...left] }
 }
 
-/** The area that two boxes share, over the area that they cover together. */
-export function shared(a: Box, b: Box): number {
-  const along = (from: 'left' | 'top', size: 'width' | 'height') =>
-    Math.max(0, Math.min(a[from] + a[size], b[from] + b[size]) - Math.max(a[from], b[from]))
-  const both = along('left', 'width') * along('top', 'height')
-  return both / (a.width * a.height + b.width * b.height - both)
-}
+/** What `matched` has told apart, to be drawn: right in green, wrong in red, what is missing dashed. */
+export const toldApart = ({ hits, wrong, missing }: ReturnType<typeof matched>): Drawn[] => [
+  { boxes: hits, colour: '#2da44e' },
+  { boxes: wrong, colour: '#cf222e' },
+  { boxes: missing, colour: '#bf8700', dashed: true }
+]

@@ -1,6 +1,6 @@
 // A large picture with digits here and there, and where they are.
+import { overlapOf, type Box } from 'needletail'
 import * as nt from 'needletail'
-import { shared, type Box } from './boxes.js'
 
 export interface Canvas {
   /** [height, width, 1] */
@@ -27,7 +27,7 @@ export async function scattered(
       width: size,
       height: size
     }
-    if (placed.some((other) => shared(box, other) > 0)) continue
+    if (placed.some((other) => overlapOf(box, other) > 0)) continue
     const at = Math.floor(which * digits.length)
     const picture = nt.resize(digits.images.slice(at, at + 1).astype('float32'), size)
     const digit = await picture.round().astype('uint8').data()
@@ -54,7 +54,7 @@ export async function backgrounds(digits: nt.ImageDataset, count: number, size: 
     for (const [right, down] of (await chances(seed + 1e6)).slice(0, Math.min(200, count - done))) {
       const [left, top] = [Math.floor(right * (width - size)), Math.floor(down * (height - size))]
       const window = { left, top, width: size, height: size }
-      if (boxes.get('8')!.some((eight) => shared(window, eight) > 0.3)) continue
+      if (boxes.get('8')!.some((eight) => overlapOf(window, eight) > 0.3)) continue
       windows.push(image.get([top, top + size], [left, left + size]))
     }
     pixels.set(await nt.stack(windows).data(), done * size * size)

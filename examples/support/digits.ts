@@ -37,3 +37,15 @@ export async function recallMoved(
   const moved = await pictures.map((images) => shifted(images, right, down))
   return (await nt.evaluate(network, moved, { normalize, positive: '8' })).recall
 }
+
+/** The same for each of these shifts to the right, as points of a line. */
+export async function recallsMoved(
+  network: nt.nn.Module,
+  pictures: ImageDataset,
+  normalize: nt.Statistics,
+  shifts: readonly number[]
+): Promise<[number, number][]> {
+  const points: [number, number][] = []
+  for (const right of shifts) points.push([right, await recallMoved(network, pictures, normalize, right, 0)])
+  return points
+}

@@ -101,13 +101,10 @@ NT_INLINE void storeAs(S* to, const Floats<V>& floats) {
 // takes.
 template <class F>
 void dispatchFloats(DType dtype, int64_t channels, F f) {
-  const auto with = [&](auto type) {
+  dispatchStored(dtype, [&](auto type) {
     constexpr int V = kVector<typename decltype(type)::type>;
     channels % V == 0 ? f(type, std::integral_constant<int, V>()) : f(type, std::integral_constant<int, 1>());
-  };
-  if (dtype == DType::bfloat16) return with(Type<BFloat16>());
-  if (dtype == DType::float16) return with(Type<Float16>());
-  with(Type<float>());
+  });
 }
 
 // Calls f with Type<T>, T what numbers of the dtype are computed in.

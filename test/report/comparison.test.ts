@@ -1,23 +1,13 @@
 // Runs beside each other, and as they train, looked at in a headless Chromium.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import * as nt from '../../lib/index.js'
 import { fit, nn, optim, type FitOptions, type Watch } from '../../lib/index.js'
-import { browser } from '../support/browser.js'
+import { browser, violations } from '../support/browser.js'
 import { temporaryFolder } from '../support/temporary.js'
 import { base, network, squares } from '../train/support.js'
 
 const HOSTILE = '</script><img src=x onerror="document.title=1">\u2028'
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** What axe has against the page as it is now. */
-async function violations(page: Page): Promise<string[]> {
-  return page.evaluate(`${axe}; axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
-    id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`)
-}
-
 const isWithin = (page: Page): Promise<boolean> =>
   page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth')
 

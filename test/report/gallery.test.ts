@@ -1,14 +1,12 @@
 // A gallery in a browser: sorted, the threshold moved, thousands of photos, names and classes of any origin; nothing that axe finds wrong.
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from 'node:assert/strict'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { Gallery, type Judgement } from '../../lib/index.js'
-import { browser, type PageLook } from '../support/browser.js'
+import { browser, violations, type PageLook } from '../support/browser.js'
 import { temporaryFolder } from '../support/temporary.js'
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 describe('a gallery', function () {
@@ -101,12 +99,7 @@ describe('a gallery', function () {
   ] as const) {
     it(`has nothing that axe finds wrong ${name}`, async () => {
       const page = await shown(await ofPhotos(5), look)
-      await page.evaluate(axe)
-      const { violations } = await page.evaluate<{ violations: { id: string }[] }>('axe.run()')
-      deepStrictEqual(
-        violations.map(({ id }) => id),
-        []
-      )
+      deepStrictEqual(await violations(page), [])
       ok(
         await page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth'),
         'nothing is wider than the page'
