@@ -237,6 +237,16 @@ function verified(
   return result
 }
 
+/** What `f` gives, with all that it has changed brought back; what it has made stays: state that a first run makes is as it was made. */
+function undone<T>(f: () => T): T {
+  native.journalBegin()
+  try {
+    return f()
+  } finally {
+    native.journalEnd()
+  }
+}
+
 /**
  * A function of tensors that runs eagerly the first time, is recorded the second time, and is replayed natively from then
  * on: one call a step, memory from a plan. For each signature (shapes and dtypes of the arguments, other arguments' values,
@@ -246,6 +256,25 @@ function verified(
  * Tensors that it makes and does not return are freed when it ends. Reading a value inside it is an error.
  */
 export function compile<A extends unknown[], R>(f: (...args: A) => R, options: CompileOptions = {}): Compiled<A, R> {
+  return compileAs(f, options, false)
+}
+
+/**
+ * @internal The same, where each call gives what a replay gives, the first two included, which run the function itself: kernels of a
+ * replay may round otherwise than the ops one by one. What these runs have changed is undone, and the recording replayed.
+ */
+export function compileReplayed<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: CompileOptions = {}
+): Compiled<A, R> {
+  return compileAs(f, options, true)
+}
+
+function compileAs<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: CompileOptions,
+  replayed: boolean
+): Compiled<A, R> {
   if (typeof f !== 'function') throw expected('compile', 'a function', quoted(f))
   const { verify, compute, exact } = options ?? {}
   if (verify !== undefined) checkInteger('compile', 'verify to be a whole number from 1', verify, 1)
@@ -267,16 +296,21 @@ export function compile<A extends unknown[], R>(f: (...args: A) => R, options: C
       return replay(recording, inputs) as R
     }
     for (const one of signatures.values()) one.recordings = one.recordings.filter((r) => !r.isStale)
-    if (!signature.warm.some(({ guards, moves }) => moves === movesSoFar() && holds(guards))) {
+    const first = (): R => {
       const { result, collected } = collectGuards(() => f(...args))
       withoutTensors(result, [])
       signature.warm = signature.warm.filter(({ moves }) => moves === movesSoFar())
       signature.warm.push({ guards: collected, moves: movesSoFar() })
       return result
     }
-    const recorded = withGradientMode(mode, () => record(f as never, args, inputs))
+    const second = () => withGradientMode(mode, () => record(f as never, args, inputs))
+    if (!signature.warm.some(({ guards, moves }) => moves === movesSoFar() && holds(guards))) {
+      if (!replayed) return first()
+      undone(first)
+    }
+    const recorded = replayed ? undone(second) : second()
     signature.recordings.push(recorded.recording)
-    return recorded.result as R
+    return (replayed ? replay(recorded.recording, inputs) : recorded.result) as R
   }
   const compiled = (...args: A): R =>
     compute === undefined && exact === undefined

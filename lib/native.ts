@@ -39,6 +39,9 @@ export interface Native {
   recordEnd(results: number): number
   replay(program: number, inputs: number): number
   programState(program: number): number
+  /** What ops change from here on is brought back by `journalEnd`. */
+  journalBegin(): void
+  journalEnd(): void
   programText(program: number): string
   programProfile(program: number, inputs: number): string
   programFree(program: number): void

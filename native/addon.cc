@@ -55,6 +55,7 @@ struct Environment {
   double numbers[kScratchNumbers];  // both ways: parameters, shapes
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<GradientMode> recordingMode;
+  std::unique_ptr<Journal> journal;
   std::vector<std::unique_ptr<Program>> programs;
   int64_t reported = 0;
   uint64_t crossings = 0;
@@ -269,6 +270,7 @@ Bytes bytesOf(const Call_& c, int i) {
 // Copies bytes into a tensor's memory in the order of the queue; JavaScript may change its array right away.
 void upload(const char* op, const Tensor& tensor, const Bytes& bytes) {
   Storage* storage = tensor.storage();
+  storage->version++;
   if (bytes.size == 0) return;
   try {
     storage->device.queue.write(storage->data, bytes.data, bytes.size);
@@ -299,7 +301,6 @@ napi_value write_(const Call_& c) {
   }
   if (c.here.recorder)
     throw expected("write", "no upload inside a compiled function", "one", "Pass the values as an argument.");
-  t.storage()->version++;
   upload("write", t, bytes);
   return c.none();
 }
@@ -618,6 +619,17 @@ napi_value programState(const Call_& c) {
   }
   return c.give(state);
 }
+// journalBegin(): what ops change from here on can be undone
+napi_value journalBegin(const Call_& c) {
+  c.here.journal = std::make_unique<Journal>();
+  return c.none();
+}
+// journalEnd(): undoes it
+napi_value journalEnd(const Call_& c) {
+  const std::unique_ptr<Journal> journal = std::move(c.here.journal);
+  if (journal) journal->undo();
+  return c.none();
+}
 napi_value programText(const Call_& c) { return c.text(programOf(c).text()); }
 napi_value programFree(const Call_& c) {
   programOf(c);
@@ -815,6 +827,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
                                                 FUNCTION("recordEnd", recordEnd),
                                                 FUNCTION("replay", replay),
                                                 FUNCTION("programState", programState),
+                                                FUNCTION("journalBegin", journalBegin),
+                                                FUNCTION("journalEnd", journalEnd),
                                                 FUNCTION("programText", programText),
                                                 FUNCTION("programProfile", programProfile),
                                                 FUNCTION("programFree", programFree),

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "error.h"
 #include "params.h"
@@ -127,6 +128,12 @@ struct StreamCalls {
   std::string (*complaint)(Stream&);
 };
 
+struct Transfer {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+
 struct Backend {
   const char* name;  // "cpu", "cuda:0"
   int ordinal;  // which of its kind
@@ -138,7 +145,7 @@ struct Backend {
   void (*release)(void* memory, size_t bytes);
   void (*copyIn)(Stream&, void* to, const void* from, size_t bytes);  // host to device, in stream order
   void (*copyOut)(Stream&, void* to, const void* from, size_t bytes);  // device to host, in stream order
-  void (*copy)(Stream&, void* to, const void* from, size_t bytes);  // within the device, in stream order
+  void (*copy)(Stream&, std::span<const Transfer>);  // within the device, in stream order
   void (*rest)();  // the calling thread will compute nothing for a while: gives its team of threads back; or null
   MemoryInfo (*memory)();
   // What there is to know of it, as JSON: { "name": "NVIDIA H200", "driver": "13.0", ... }; null: nothing.

@@ -18,6 +18,7 @@ NEEDLETAIL_THREAD const char* currentOp = "needletail";
 NEEDLETAIL_THREAD Device* currentDevice = nullptr;
 NEEDLETAIL_THREAD Compute currentCompute = Compute::float32;
 NEEDLETAIL_THREAD bool currentlyExact = false;
+NEEDLETAIL_THREAD Journal* journal = nullptr;
 struct OpScope {
   const char* opBefore = currentOp;
   Device* deviceBefore = currentDevice;
@@ -125,6 +126,7 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
   for (int i = 0; i < outputs; i++) {
     call.out.push_back(out[i].spec());
     Storage* storage = out[i].storage();
+    if (journal) journal->note(storage);
     storage->version++;
     buffers.push_back(storage->data);
     for (const Tensor& t : in) {
@@ -135,6 +137,39 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
   Prepared& prepared = device.prepare(call, currentOp);
   device.queue.push(prepared, currentOp, buffers.data(), inputs, outputs, inPlace);
   if (Recorder* recorder = Recorder::current()) recorder->add(call, currentOp, prepared, in, out);
+}
+
+Journal::Journal() : firstId_(Storage::nextId()) { journal = this; }
+Journal::~Journal() { journal = nullptr; }
+Journal* Journal::current() { return journal; }
+
+namespace {
+Tensor bytesOf(const Ref<Storage>& storage) {
+  return Tensor::make({DType::uint8, {static_cast<int64_t>(storage->bytes)}}, storage);
+}
+// Not recorded: a recording is of what is undone.
+void copyBytes(const Tensor& from, const Tensor& to) {
+  Device& device = to.storage()->device;
+  void* const buffers[] = {from.storage()->data, to.storage()->data};
+  Prepared& prepared = device.prepare({Kernel::copy, {}, {from.spec()}, {to.spec()}}, "compile");
+  device.queue.push(prepared, "compile", buffers, 1, 1, 0);
+}
+}  // namespace
+
+void Journal::note(Storage* storage) {
+  if (storage->id >= firstId_ && storage->version == 0) return;
+  if (std::ranges::any_of(changes_, [&](const Change& change) { return change.storage.get() == storage; })) return;
+  const Ref<Storage> own(storage);
+  changes_.push_back({own, bytesOf(Ref<Storage>(new Storage(storage->device, storage->bytes)))});
+  copyBytes(bytesOf(own), changes_.back().before);
+}
+
+void Journal::undo() {
+  for (const Change& change : changes_) {
+    copyBytes(change.before, bytesOf(change.storage));
+    change.storage->version++;
+  }
+  changes_.clear();
 }
 
 Tensors apply(const Op& op, const Tensors& given, const Params& params) {

@@ -102,6 +102,24 @@ class DeviceScope {
 };
 // Issues one kernel call in the queue of the device of `in` and `out` (called by Op::forward alone).
 void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors& out);
+// Keeps, while it lives, what calls of this thread change, as it was before: all but what they make.
+class Journal {
+ public:
+  Journal();
+  ~Journal();
+  Journal(const Journal&) = delete;
+  void undo();
+  static Journal* current();
+  void note(Storage* storage);  // which is about to be changed
+
+ private:
+  struct Change {
+    Ref<Storage> storage;
+    Tensor before;
+  };
+  const uint64_t firstId_;  // of what is made meanwhile, which is noted once it has a value
+  std::vector<Change> changes_;
+};
 // A fresh tensor without values, for an op's intermediate results, on the device of the op's inputs.
 Tensor empty(const Spec& spec);
 

@@ -142,6 +142,14 @@ bool Program::replace(size_t index, Call call, const char* op, SmallVector<int, 
   return true;
 }
 
+bool Program::insert(size_t index, Call call, const char* op, SmallVector<int, 8> uses) {
+  Prepared* prepared = device->find(call);
+  if (!prepared) return false;
+  prepared->references++;
+  steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(index), {std::move(call), op, std::move(uses), prepared});
+  return true;
+}
+
 void Program::redirect(int buffer, int other) {
   for (Step& step : steps) {
     for (int& used : step.buffers) {
@@ -378,11 +386,13 @@ Tensors Program::enqueue(const Tensors& given, std::shared_ptr<Clock> clock) {
     try {
       run->prepare(queue, stream, changed);
       if (clock) clock->tick(stream);
+      SmallVector<Transfer, 8> in, out;
       for (size_t i = 0; i < from.size(); i++) {
         if (Failure failure = queue.failureOf(from[i]))
           return queue.fail(failure, to.data(), static_cast<int>(to.size()), 0);
-        backend.copy(stream, run->inputs[i].memory, from[i], run->inputs[i].bytes);
+        in.push_back({run->inputs[i].memory, from[i], run->inputs[i].bytes});
       }
+      backend.copy(stream, {in.begin(), in.end()});
       if (clock) {
         clock->tick(stream);
         run->call(queue, stream, clock.get());
@@ -391,8 +401,9 @@ Tensors Program::enqueue(const Tensors& given, std::shared_ptr<Clock> clock) {
       }
       for (size_t i = 0; i < to.size(); i++) {
         queue.heal(to[i]);
-        backend.copy(stream, to[i], run->results[i].memory, run->results[i].bytes);
+        out.push_back({to[i], run->results[i].memory, run->results[i].bytes});
       }
+      backend.copy(stream, {out.begin(), out.end()});
       if (clock) clock->tick(stream);
     } catch (const std::exception& error) {
       queue.fail(std::make_shared<const Error>(std::string(stream.op) + ": " + error.what(), Fault::device), to.data(),

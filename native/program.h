@@ -60,6 +60,7 @@ class Program {
   std::vector<Buffer> buffers;
   // For passes: another call in place of a step; false where the device has no kernel for it.
   bool replace(size_t step, Call call, const char* op, SmallVector<int, 8> buffers);
+  bool insert(size_t step, Call call, const char* op, SmallVector<int, 8> buffers);  // before that step; false alike
   void remove(size_t step);
   // Moves a step whose inputs are external or kept into the prologue; what it makes is kept.
   void keep(size_t step);

@@ -13,6 +13,7 @@ Tensor copiedTo(const Tensor& tensor, Device& device) {
   if (&from.device == &device) return tensor;
   const size_t bytes = tensor.spec().bytes();
   Ref<Storage> to(new Storage(device, bytes));
+  to->version++;
   if (from.device.backend.stream) {
     std::unique_ptr<char[]> host(new (std::nothrow) char[bytes]);
     if (!host)

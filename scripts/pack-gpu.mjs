@@ -82,6 +82,7 @@ for (const path of [
   'package.json',
   'scripts/test-gpu.mjs',
   'scripts/gpu-birds.mjs',
+  'scripts/gpu-endurance.mjs',
   'LICENSE',
   'THIRD-PARTY.md'
 ])
@@ -113,6 +114,7 @@ writeFileSync(
 # ./run test:gpu [--sanitize]                     the tests, on cuda:0
 # ./run bench:gpu [birds|birds-float32|resnet50]  the speed beside PyTorch's (NEEDLETAIL_PYTHON names the Python): results/
 # ./run gpu:birds --archives A.tar ...            the article's 50 passes over the bird set
+# ./run gpu:endurance                             10,000 steps, no memory left, two trainings at once, kill -9 and resume
 # ./run doctor                                    what is found on this machine
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -122,9 +124,10 @@ case "$command" in
   test:gpu) exec bin/node scripts/test-gpu.mjs "$@" ;;
   bench:gpu) exec bin/node benchmarks/gpu.js --out results "$@" ;;
   gpu:birds) exec bin/node scripts/gpu-birds.mjs "$@" ;;
+  gpu:endurance) exec bin/node scripts/gpu-endurance.mjs ;;
   doctor) exec bin/node dist/cli.js doctor "$@" ;;
   *)
-    sed -n '2,5s/^# //p' run >&2
+    sed -n '2,6s/^# //p' run >&2
     exit 2
     ;;
 esac

@@ -1,6 +1,6 @@
 // What is trained and everything that changes with it: network, optimizer, average, generator, and the figures of the epoch.
 // All of it is tensors, so that a step is one replayed call and a checkpoint holds all that the next step depends on.
-import { compile } from '../compile.js'
+import { compile, compileReplayed } from '../compile.js'
 import { onDevice } from '../device.js'
 import { DataLoader } from '../data/loader.js'
 import type { Batch } from '../data/dataset.js'
@@ -65,7 +65,10 @@ export class Session {
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
       return loss.detach()
     }
-    const compiled = compile(step, { compute: this.#plan.compute, exact: this.#plan.exact })
+    // The first steps of a process that goes on with a run must be as they would have been without an end. On the CPU a
+    // step gives the same bits compiled or not.
+    const compiling = device === 'cpu' ? compile : compileReplayed
+    const compiled = compiling(step, { compute: this.#plan.compute, exact: this.#plan.exact })
     return (batch, isStep) => onDevice('fit', device, () => compiled(batch, isStep))
   }
 

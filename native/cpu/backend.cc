@@ -120,8 +120,13 @@ Backend& cpuBackend() {
       return posix_memalign(&memory, 64, std::max<size_t>(bytes, 64)) == 0 ? memory : nullptr;
     };
     b.release = [](void* memory, size_t) { std::free(memory); };
-    b.copyIn = b.copyOut = b.copy = [](Stream&, void* to, const void* from, size_t bytes) {
+    b.copyIn = b.copyOut = [](Stream&, void* to, const void* from, size_t bytes) {
       if (bytes) std::memcpy(to, from, bytes);
+    };
+    b.copy = [](Stream&, std::span<const Transfer> transfers) {
+      for (const auto& [to, from, bytes] : transfers) {
+        if (bytes) std::memcpy(to, from, bytes);
+      }
     };
     b.memory = memoryInfo;
     // Two teams would be more threads than cores, where libgomp lets none of them spin.

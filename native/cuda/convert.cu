@@ -32,8 +32,9 @@ struct CastBody {
 struct CastRun : Prepared {
   DType from, to;
   SmallVector<int64_t, 8> n;  // of each tensor
+  int64_t elements = 0;  // of all
   explicit CastRun(const Call& call) : from(call.in[0].dtype), to(call.out[0].dtype) {
-    for (const Spec& spec : call.in) n.push_back(spec.elements());
+    for (const Spec& spec : call.in) n.push_back(spec.elements()), elements += spec.elements();
   }
   int count() const { return static_cast<int>(n.size()); }
 };
@@ -68,7 +69,7 @@ struct CastFloatsBody {
 struct CastFloats final : CastRun {
   using CastRun::CastRun;
   void run(Stream& stream, void* const* buffers) override {
-    inLaunches<Pair>(count(), [&](auto pairs, int first, int now) {
+    inLaunches<Pair>(count(), elements, [&](auto pairs, int first, int now) {
       for (int k = first; k < first + now; k++) pairs.add({buffers[k], buffers[count() + k]}, n[k]);
       blocks(stream, pairs.total, CastFloatsBody<decltype(pairs)>{from, to, pairs});
     });

@@ -309,30 +309,6 @@ struct NarrowWeightsTerm {
   }
 };
 
-struct BiasTerm {
-  const void* gradient;
-  DType dtype;
-  int64_t channels;
-  template <int V>
-  struct Own {
-    const BiasTerm& of;
-    int64_t k;
-    NT_INLINE Floats<V> load(int64_t row) const {
-      Floats<V> v;
-      loadFloats(of.gradient, of.dtype, row * of.channels + k, v.of);
-      return v;
-    }
-    NT_INLINE void take(const Floats<V>& v, int64_t, float (&sums)[1][V]) const {
-      NT_UNROLL
-      for (int e = 0; e < V; e++) sums[0][e] += v.of[e];
-    }
-  };
-  template <int V>
-  NT_INLINE Own<V> at(int64_t, int64_t k) const {
-    return {*this, k};
-  }
-};
-
 // The channels' totals, `step` elements apart in the result.
 struct PutTotal {
   DType dtype;
@@ -354,12 +330,11 @@ struct ConvolutionRun final : Prepared {
     if (s.kernel != Kernel::convolutionWeights) return;
     const int64_t jobs = std::max<int64_t>(1, Tiles(s.outer, g.patch(), s.params.groups).count);
     chunks = std::clamp<int64_t>(g.places() / kLeastPlaces, 1, std::max<int64_t>(1, kFullGpu / jobs));
-    const int64_t sums = narrow || s.hasBias() ? plan.parts(1) : 0;
-    workspace = static_cast<size_t>(std::max(narrow ? 0 : chunks * s.o * g.patch(), sums)) * sizeof(float);
+    workspace = static_cast<size_t>(narrow ? plan.parts(1) : chunks * s.o * g.patch()) * sizeof(float);
   }
 
   void run(Stream& stream, void* const* buffers) override {
-    if (g.s.kernel == Kernel::convolutionWeights) return weights(stream, buffers[0], buffers[1], buffers + 2);
+    if (g.s.kernel == Kernel::convolutionWeights) return weights(stream, buffers[0], buffers[1], buffers[2]);
     const Finish finish(g.s.dtype, g.s.params.epilogue, buffers);
     const bool data = g.s.kernel == Kernel::convolutionData;
     const int64_t rows = data ? g.pixels() : g.places(), channels = data ? g.s.c : g.s.o;
@@ -372,22 +347,19 @@ struct ConvolutionRun final : Prepared {
            : blocks(stream, tiles.count, ForwardBody{g, tiles, buffers[0], buffers[1], finish});
   }
 
-  void weights(Stream& stream, const void* gradient, const void* x, void* const* out) const {
+  void weights(Stream& stream, const void* gradient, const void* x, void* out) const {
     float* parts = static_cast<float*>(stream.workspace);
     const int64_t patch = g.patch();
     if (narrow) {
       for (int64_t tap = 0; tap < patch; tap++) {
         channelSums<1>(stream, plan, NarrowWeightsTerm{g, gradient, x, tap}, parts);
-        channelTotals<1>(stream, plan, parts, PutTotal{g.s.dtype, out[0], tap, patch});
+        channelTotals<1>(stream, plan, parts, PutTotal{g.s.dtype, out, tap, patch});
       }
     } else {
       const Tiles tiles(g.s.outer, patch, g.s.params.groups);
       blocks(stream, tiles.count * chunks, WeightsBody{g, tiles, chunks, gradient, x, parts});
-      each(stream, g.s.o * patch, SumBody{parts, chunks, g.s.o * patch, g.s.dtype, out[0]});
+      each(stream, g.s.o * patch, SumBody{parts, chunks, g.s.o * patch, g.s.dtype, out});
     }
-    if (!g.s.hasBias()) return;
-    channelSums<1>(stream, plan, BiasTerm{gradient, g.s.dtype, g.s.o}, parts);
-    channelTotals<1>(stream, plan, parts, PutTotal{g.s.dtype, out[1], 0, 1});
   }
 };
 

@@ -4,6 +4,7 @@
 #include "cuda/cudnn.h"
 #include "cuda/kernels.h"
 #include "cuda/plans.h"
+#include "cuda/sequence.h"
 #include "geometry.h"
 #include "ops/elementwise_rows.h"
 
@@ -58,30 +59,6 @@ std::unique_ptr<Prepared> prepareGraph(const Call& call, const Convolution& c) {
   return preparePlan(call, demands, [&](CallGraph& graph) { draw(call, c, graph); });
 }
 
-// Several calls as one, each over some of its buffers.
-struct Sequence final : Prepared {
-  struct Step {
-    std::unique_ptr<Prepared> prepared;
-    SmallVector<int, 4> buffers;
-  };
-  std::vector<Step> steps;
-  // False where there is no kernel for it.
-  bool add(std::unique_ptr<Prepared> prepared, std::initializer_list<int> buffers) {
-    if (!prepared) return false;
-    workspace = std::max(workspace, prepared->workspace);
-    steps.push_back({std::move(prepared), {}});
-    for (int buffer : buffers) steps.back().buffers.push_back(buffer);
-    return true;
-  }
-  void run(Stream& stream, void* const* buffers) override {
-    for (const Step& step : steps) {
-      SmallVector<void*, 4> own;
-      for (int buffer : step.buffers) own.push_back(buffers[buffer]);
-      step.prepared->run(stream, own.data());
-    }
-  }
-};
-
 Call elementwise(Row row, int operands, std::initializer_list<Spec> in) {
   Elementwise e;
   e.row = static_cast<int>(row), e.operands = operands;
@@ -117,30 +94,17 @@ std::unique_ptr<Prepared> prepareInParts(const Call& call, Convolution c) {
   return whole ? std::move(sequence) : nullptr;
 }
 
-// The gradient of the weights by cuDNN; that of the bias, the gradient's sum over all places, by the kernel of sums.
-std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
-  c.epilogue = {};
-  const Call weights{call.kernel, write(c), {call.in[0], call.in[1]}, {call.out[0]}};
-  const Call bias{Kernel::reduce, write(Reduce{Reduction::sum, 0b111, 1}), {call.in[0]}, {call.out[1]}};
-  auto sequence = std::make_unique<Sequence>();
-  const bool whole = sequence->add(prepareGraph(weights, c), {0, 1, 2}) && sequence->add(prepareReduce(bias), {0, 3});
-  return whole ? std::move(sequence) : nullptr;
-}
-
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) {
   const auto c = read<Convolution>(call.params);
-  const bool weights = call.kernel == Kernel::convolutionWeights;
   const bool follows = call.in.size() > 2 || c.epilogue.activation != Activation::none;
   // What follows a data gradient of a stride is fused by engines that take many seconds to compile.
   const bool slow = follows && call.kernel == Kernel::convolutionData && (c.stride[0] > 1 || c.stride[1] > 1);
-  if (!slow && !(weights && c.epilogue.bias)) {
+  if (!slow) {
     if (auto prepared = prepareGraph(call, c)) return prepared;
   }
-  std::unique_ptr<Prepared> parts;
-  if (weights && c.epilogue.bias) parts = prepareWithBias(call, c);
-  if (follows) parts = prepareInParts(call, c);
+  auto parts = follows ? prepareInParts(call, c) : nullptr;
   notePlan(call, parts ? "parts" : "own kernels");
   return parts;
 }

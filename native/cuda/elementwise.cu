@@ -3,6 +3,7 @@
 #include "cuda/launch.h"
 #include "cuda/load.h"
 #include "cuda/strided.h"
+#include "geometry.h"
 #include "ops/elementwise_math.h"
 #include "ops/elementwise_rows.h"
 
@@ -247,6 +248,86 @@ struct ElementwiseRun final : Prepared {
   }
 };
 
+// --- several rows of floats over whole tensors, of which one reads what another makes
+
+constexpr int kTogether = 4;  // neighbours that a thread takes
+
+struct RunOperand {
+  enum Kind : uint8_t { full, single, number, result } kind;
+  DType dtype;
+  int16_t from;  // which buffer, or which part's result
+  float value;  // of a number
+};
+struct RunPart {
+  Row row;
+  int operands;
+  RunOperand of[kMaxOperands];
+  float p, q;
+  DType dtype;  // of its result, which is rounded to it for whoever reads it, as it would be in memory
+  int output;  // the buffer that it goes to; -1: none
+};
+
+struct RunBody {
+  static constexpr int kMost = ElementwiseParts::kMost, kBuffers = kMost * (kMaxOperands + 1);
+  int64_t n;
+  int count;
+  RunPart parts[kMost];
+  void* buffers[kBuffers];
+
+  NT_INLINE void operator()(int64_t group) const {
+    const int64_t i = group * kTogether;
+    float results[kMost][kTogether];
+    for (int k = 0; k < count; k++) {
+      const RunPart& part = parts[k];
+      switch (part.operands) {
+        case 1: make<1>(part, i, results, results[k]); break;
+        case 2: make<2>(part, i, results, results[k]); break;
+        case 3: make<3>(part, i, results, results[k]); break;
+        case 4: make<4>(part, i, results, results[k]); break;
+      }
+    }
+  }
+  template <int N>
+  NT_INLINE void make(const RunPart& part, int64_t i, const float (&results)[kMost][kTogether],
+                      float (&made)[kTogether]) const {
+    float x[N][kTogether], y[kTogether] = {};
+    NT_UNROLL
+    for (int k = 0; k < N; k++) take(part.of[k], i, results, x[k]);
+    compute(part.row, x, y, part.p, part.q);
+    NT_UNROLL
+    for (int e = 0; e < kTogether; e++) made[e] = rounded(part.dtype, y[e]);
+    if (part.output < 0) return;
+    void* out = buffers[part.output];
+    if (i + kTogether <= n) return storeFloats(out, part.dtype, i, made);
+    for (int e = 0; i + e < n; e++) store<float>(out, part.dtype, i + e, made[e]);
+  }
+  NT_INLINE void take(const RunOperand& operand, int64_t i, const float (&results)[kMost][kTogether],
+                      float (&to)[kTogether]) const {
+    const bool isWhole = operand.kind == RunOperand::full;
+    const void* from = isWhole || operand.kind == RunOperand::single ? buffers[operand.from] : nullptr;
+    if (isWhole && i + kTogether <= n) return loadFloats(from, operand.dtype, i, to);
+    NT_UNROLL
+    for (int e = 0; e < kTogether; e++) {
+      if (operand.kind == RunOperand::result)
+        to[e] = results[operand.from][e];
+      else if (operand.kind == RunOperand::number)
+        to[e] = operand.value;
+      else
+        to[e] = load<float>(from, operand.dtype, !isWhole ? 0 : i + e < n ? i + e : n - 1);
+    }
+  }
+};
+
+struct RunRun final : Prepared {
+  RunBody body{};
+  int used = 0;  // of the buffers
+  void run(Stream& stream, void* const* buffers) override {
+    RunBody own = body;
+    std::copy_n(buffers, used, own.buffers);
+    each(stream, (body.n + kTogether - 1) / kTogether, own);
+  }
+};
+
 template <int N, class S, class T, class Q, class R>
 std::unique_ptr<Prepared> make(const Call& call, const Elementwise& params) {
   using Body = RowBody<N, S, T, Q, R>;
@@ -295,7 +376,37 @@ std::unique_ptr<Prepared> prepareElementwise(const Call& call) {
   const DType type = call.in.empty() ? call.out[0].dtype : call.in[call.in.size() - 1].dtype;
   return dispatch(type, [&](auto tag) { return prepareAs<typename decltype(tag)::type>(call, params); });
 }
-// A loop over any rows would choose among all of them for each element; the parts are launched instead.
-std::unique_ptr<Prepared> prepareElementwiseRun(const Call&) { return nullptr; }
+std::unique_ptr<Prepared> prepareElementwiseRun(const Call& call) {
+  const ElementwiseParts run = partsOf(call);
+  auto made = std::make_unique<RunRun>();
+  RunBody& body = made->body;
+  body.n = call.out[0].elements();
+  body.count = run.count;
+  int output = static_cast<int>(call.in.size());
+  for (int k = 0; k < run.count; k++) {
+    const ElementwiseParts::Part& from = run.parts[k];
+    const auto dtype = static_cast<DType>(from.dtype);
+    if (!isFloat(dtype) || arityOf<float>(static_cast<Row>(from.row)) != from.operands) return nullptr;
+    RunPart& part = body.parts[k];
+    part = {
+        static_cast<Row>(from.row), from.operands, {}, static_cast<float>(from.p), static_cast<float>(from.q), dtype,
+        from.kept ? output++ : -1};
+    for (int i = 0; i < from.operands; i++) {
+      const int source = from.from[i];
+      if (from.immediates >> i & 1) {
+        part.of[i] = {RunOperand::number, DType::float32, 0, static_cast<float>(from.values[i])};
+      } else if (source < 0) {
+        part.of[i] = {RunOperand::result, DType::float32, static_cast<int16_t>(-1 - source), 0};
+      } else {
+        const Spec& spec = call.in[source];
+        const bool isWhole = spec.elements() == body.n;
+        if (!isFloat(spec.dtype) || (!isWhole && spec.elements() != 1)) return nullptr;  // broadcast: each by itself
+        part.of[i] = {isWhole ? RunOperand::full : RunOperand::single, spec.dtype, static_cast<int16_t>(source), 0};
+      }
+    }
+  }
+  made->used = output;
+  return output <= RunBody::kBuffers ? std::move(made) : nullptr;
+}
 
 }  // namespace needletail::cuda

@@ -24,6 +24,13 @@ NT_INLINE void store(void* data, DType dtype, int64_t i, T value) {
   static_cast<T*>(data)[i] = value;
 }
 
+// A float as it would be read from memory of that type.
+NT_INLINE float rounded(DType dtype, float x) {
+  if (dtype == DType::bfloat16) return BFloat16(x);
+  if (dtype == DType::float16) return Float16(x);
+  return x;
+}
+
 // How many neighbours of a type are loaded and stored at once: those in 16 bytes.
 template <class S>
 constexpr int kVector = sizeof(S) == 1 ? 8 : 16 / sizeof(S);

@@ -8,6 +8,7 @@ namespace needletail::cuda {
 std::unique_ptr<Prepared> prepareMatmul(const Call& call) {
   if (!isFloat(call.out[0].dtype)) return nullptr;
   const MatmulShape shape(call);
+  if (auto prepared = matmulOfFewColumns(shape)) return prepared;
   if (auto prepared = matmulByCublasLt(shape)) return prepared;
   return matmulByKernels(shape);
 }

@@ -61,6 +61,41 @@ struct MatmulRun final : Prepared {
   }
 };
 
+// A row of a against the rows of b, over which the threads of a block share out the depth. A library's kernel, made for
+// many columns, would keep a few multiprocessors busy, one tile each.
+constexpr int64_t kFewColumns = 4, kMostRows = 4096;
+
+struct FewColumnsBody {
+  DType dtype;
+  int64_t n, k;
+  const void *a, *b;
+  Finish finish;
+  NT_INLINE void operator()(const Block& block) const {
+    for (int64_t column = 0; column < n; column++) {
+      Own<float> parts;
+      block.each([&](int t) {
+        float sum = 0;
+        for (int64_t i = t; i < k; i += kThreads)
+          sum += load<float>(a, dtype, block.index * k + i) * load<float>(b, dtype, column * k + i);
+        parts[t] = sum;
+      });
+      const float sum = block.sum(parts);
+      block.each([&](int t) {
+        if (t == 0) finish.put(block.index * n + column, column, sum);
+      });
+    }
+  }
+};
+
+struct FewColumnsRun final : Prepared {
+  MatmulShape s;
+  explicit FewColumnsRun(const MatmulShape& shape) : s(shape) {}
+  void run(Stream& stream, void* const* buffers) override {
+    blocks(stream, s.m,
+           FewColumnsBody{s.dtype, s.n, s.k, buffers[0], buffers[1], Finish(s.dtype, s.params.epilogue, buffers)});
+  }
+};
+
 struct ActivateBody {
   Finish finish;
   NT_INLINE void operator()(int64_t i) const { finish.finish(i, load<float>(finish.out, finish.dtype, i)); }
@@ -69,6 +104,12 @@ struct ActivateBody {
 }  // namespace
 
 std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape) { return std::make_unique<MatmulRun>(shape); }
+
+std::unique_ptr<Prepared> matmulOfFewColumns(const MatmulShape& s) {
+  const bool few = s.n <= kFewColumns && s.m <= kMostRows && s.count == 1;
+  if (!few || s.params.transposeA || !s.params.transposeB || s.k < kThreads) return nullptr;
+  return std::make_unique<FewColumnsRun>(s);
+}
 
 void activate(Stream& stream, Activation activation, DType dtype, const void* values, void* data, int64_t n) {
   each(stream, n, ActivateBody{Finish(dtype, activation, values, data)});

@@ -34,6 +34,8 @@ struct MatmulShape {
 
 // cuBLASLt; null where it has no algorithm for this shape.
 std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape& shape);
+// Few columns, as the scores of few classes: a block a row of the result; null for other shapes.
+std::unique_ptr<Prepared> matmulOfFewColumns(const MatmulShape& shape);
 // Any shape: own kernels.
 std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape);
 

@@ -22,6 +22,15 @@ struct StepNumbers {
   float rate, correction, decay;
 };
 
+// base^t for the whole number t that a step is. std::pow takes thousands of cycles in double, for which a block waits.
+NT_INLINE double power(double base, double t) {
+  double result = 1;
+  for (uint64_t n = static_cast<uint64_t>(t); n > 0; n >>= 1, base *= base) {
+    if (n & 1) result *= base;
+  }
+  return result;
+}
+
 template <class Parameters>
 struct UpdateBody {
   Optimizer p;
@@ -33,8 +42,7 @@ struct UpdateBody {
     const double r = *rate;
     if (p.kind == OptimizerKind::sgd) return {static_cast<float>(r), 1, static_cast<float>(p.weightDecay)};
     const double t = *step;
-    return {static_cast<float>(r / (1 - std::pow(p.beta1, t))),
-            static_cast<float>(1 / std::sqrt(1 - std::pow(p.beta2, t))),
+    return {static_cast<float>(r / (1 - power(p.beta1, t))), static_cast<float>(1 / std::sqrt(1 - power(p.beta2, t))),
             static_cast<float>(p.kind == OptimizerKind::adamw ? 1 - r * p.weightDecay : p.weightDecay)};
   }
 
@@ -89,9 +97,10 @@ struct OptimizerRun final : Prepared {
   SmallVector<DType, 8> gradientTypes;
   SmallVector<DType, 8> copyTypes;
   int copiesAt;  // among the buffers
+  int64_t elements = 0;  // of all
 
   void run(Stream& stream, void* const* buffers) override {
-    inLaunches<Parameter>(p.count, [&](auto parameters, int begin, int count) {
+    inLaunches<Parameter>(p.count, elements, [&](auto parameters, int begin, int count) {
       for (int k = begin; k < begin + count; k++) {
         void* const* own = buffers + Optimizer::kScalars + k * (2 + slots);
         const bool copied = k < p.copies;
@@ -116,6 +125,7 @@ std::unique_ptr<Prepared> prepareOptimizer(const Call& call) {
   for (int k = 0; k < run->p.count; k++) {
     const int own = Optimizer::kScalars + k * (2 + run->slots);
     run->specs.push_back(call.in[own]);
+    run->elements += call.in[own].elements();
     run->gradientTypes.push_back(call.in[own + 1].dtype);
   }
   const int updated = run->p.count * (1 + run->slots);

@@ -58,21 +58,21 @@ struct WindowGradients {
   Report report;  // positions come from a tensor: one outside of the image is told, as it is on the CPU
   struct Gradient {
     Floats<V> values;
-    Pack<int32_t, V> winners;  // of the maximum
+    Pack<int32_t, V> winners;  // of the maximum; -1: none in the image
   };
   NT_INLINE Gradient of(int64_t at) const {
     const Pack<S, V> loaded = loadPack<V>(g + at);
     Gradient gradient{floatsOf(loaded), {}};
     if (!s.p.maximum) return gradient;
     gradient.winners = loadPack<V>(positions + at);
+    NT_UNROLL
+    for (int e = 0; e < V; e++)
+      gradient.winners.of[e] = report.within(gradient.winners.of[e], s.h * s.w) ? gradient.winners.of[e] : -1;
     if (!pooled) return gradient;
     const Floats<V> value = floatsOf(loadPack<V>(pooled + at));
     NT_UNROLL
     for (int e = 0; e < V; e++) gradient.values.of[e] = value.of[e] > 0 ? gradient.values.of[e] : 0;
     return gradient;
-  }
-  NT_INLINE bool wins(const Gradient& gradient, int e, int32_t place) const {
-    return report.within(gradient.winners.of[e], s.h * s.w) && gradient.winners.of[e] == place;
   }
 };
 
@@ -111,7 +111,7 @@ struct PoolGradientBody {
           if (y >= bottom || !sees) return;
           NT_UNROLL
           for (int e = 0; e < V; e++) {
-            if (!s.p.maximum || gradients.wins(gradient, e, static_cast<int32_t>(y * s.w + x)))
+            if (!s.p.maximum || gradient.winners.of[e] == static_cast<int32_t>(y * s.w + x))
               sums[pixel].of[e] += gradient.values.of[e] * scale;
           }
         });
@@ -151,7 +151,7 @@ struct SideBySideBody {
         Floats<V> v;
         NT_UNROLL
         for (int e = 0; e < V; e++) {
-          const bool has = !s.p.maximum || gradients.wins(gradient, e, static_cast<int32_t>(place));
+          const bool has = !s.p.maximum || gradient.winners.of[e] == static_cast<int32_t>(place);
           v.of[e] = has ? gradient.values.of[e] * scale : 0;
         }
         storeAs(dx + (at.image * s.h * s.w + place) * s.c + at.c, v);

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "error.h"
@@ -135,6 +136,42 @@ Ends captureStep(cudaStream_t stream, cudaGraph_t graph, const Ends& from, const
   }
 }
 
+// Streams, the blocks of whose kernels go before others that could run: from not at all to the most.
+struct Urgent {
+  std::vector<cudaStream_t> streams;
+  Urgent() {
+    int least = 0, greatest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "a capture");
+    for (int priority = least; priority >= greatest; priority--) {
+      cudaStream_t made = nullptr;
+      check(cudaStreamCreateWithPriority(&made, cudaStreamNonBlocking, priority), "a capture");
+      streams.push_back(made);
+    }
+  }
+  ~Urgent() {
+    for (cudaStream_t stream : streams) cudaStreamDestroy(stream);
+  }
+  Urgent(const Urgent&) = delete;
+  cudaStream_t at(int urgency) const { return streams[std::min<size_t>(urgency, streams.size() - 1)]; }
+};
+
+// A stream is another while this lives.
+struct Onto {
+  Stream& stream;
+  void* const before;
+  Onto(Stream& stream, cudaStream_t other) : stream(stream), before(std::exchange(stream.handle, other)) {}
+  ~Onto() { stream.handle = before; }
+};
+
+// How urgent each step is: the steps of the longest way from it to the end. What others wait for goes first.
+std::vector<int> urgencies(const std::vector<std::vector<int>>& after) {
+  std::vector<int> urgency(after.size(), 0);
+  for (size_t i = after.size(); i-- > 0;) {
+    for (int before : after[i]) urgency[before] = std::max(urgency[before], urgency[i] + 1);
+  }
+  return urgency;
+}
+
 std::unique_ptr<Captured> capture(Stream& stream, const std::vector<std::vector<int>>& after,
                                   const std::function<void(int)>& step) {
   auto made = std::make_unique<Graph>();
@@ -151,6 +188,8 @@ std::unique_ptr<Captured> capture(Stream& stream, const std::vector<std::vector<
   check(cudaGraphCreate(&graph, 0), "a capture");
   const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> owner(graph,
                                                                                                 cudaGraphDestroy);
+  const Urgent urgent;
+  const std::vector<int> urgency = urgencies(after);
   std::vector<Ends> ends;
   for (int i = 0; i < count; i++) {
     Ends from;
@@ -158,6 +197,7 @@ std::unique_ptr<Captured> capture(Stream& stream, const std::vector<std::vector<
     if (!serial) {
       for (int before : after[i]) from.add(ends[before]);
     }
+    const Onto onto(stream, urgent.at(urgency[i]));
     ends.push_back(captureStep(streamOf(stream), graph, from, [&] { step(i); }));
   }
   check(cudaGraphInstantiate(&made->graph, graph, 0), "a capture");

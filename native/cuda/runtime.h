@@ -52,6 +52,7 @@ void release(void* memory, size_t bytes);
 void copyIn(Stream& stream, void* to, const void* from, size_t bytes);
 void copyOut(Stream& stream, void* to, const void* from, size_t bytes);
 void copyWithin(Stream& stream, void* to, const void* from, size_t bytes);
+void copyWithin(Stream& stream, std::span<const Transfer> transfers);  // in memory.cu
 MemoryInfo memory();
 // And those of its stream.
 extern const StreamCalls streamCalls;

@@ -11,6 +11,9 @@ namespace {
 
 // Parameters per kernel call: their tensors are the call's results, and a command tells its first 32 apart.
 constexpr int kGroup = 10;
+// A parameter of so many elements has a call of its own: where calls run side by side, it is updated as soon as its
+// gradient is there, while those of other layers are computed.
+constexpr int64_t kLarge = int64_t{1} << 20;
 
 void requireIn(const Arguments& args, const char* what, double value, double low, double high) {
   if (!(value >= low && value < high)) args.fail(what, numberText(value));
@@ -78,8 +81,10 @@ void forwardOptimizer(const Arguments& args, Tensors&) {
   auto p = read<Optimizer>(args.params);
   p.copies = 0;  // passes ask for them
   const int each = 2 + p.slots(), count = p.count;
-  for (int first = 0; first < count; first += kGroup) {
-    p.count = std::min(kGroup, count - first);
+  const auto isLarge = [&](int k) { return args.spec(Optimizer::kScalars + k * each).elements() >= kLarge; };
+  for (int first = 0; first < count; first += p.count) {
+    p.count = 1;
+    while (!isLarge(first) && p.count < std::min(kGroup, count - first) && !isLarge(first + p.count)) p.count++;
     Tensors in, out;
     for (int i = 0; i < Optimizer::kScalars; i++) in.push_back(args.in[i]);
     for (int i = first * each; i < (first + p.count) * each; i++) {

@@ -18,6 +18,7 @@ constexpr Pass kPasses[] = {
     {"batch norms fused", fuseNorms},
     {"epilogues fused", fuseEpilogues},
     {"pools fused", fusePools},
+    {"bias gradients parted", partBiasGradients},
     {"gradients not cast", readUncastGradients},
     {"casts gathered", gatherCasts},
     {"dropped", dropDead},

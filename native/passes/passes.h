@@ -34,6 +34,8 @@ int fuseNorms(Program& program);
 int fuseEpilogues(Program& program);
 // pool.cc: a maximum over windows goes into the convolution before it, and its gradient into the convolution's.
 int fusePools(Program& program);
+// bias.cc: where calls run side by side, the gradients of weights and bias become two.
+int partBiasGradients(Program& program);
 // elementwise.cc: elementwise rows that follow from each other become one loop.
 int fuseElementwise(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a

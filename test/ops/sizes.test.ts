@@ -36,6 +36,10 @@ const cases: Record<string, Case> = {
     ],
     f: (a, b) => nt.matmul(a, b, { transposeA: true, transposeB: true })
   },
+  'matmul, few columns': {
+    shapes: [[37, 700], [3, 700], [3]],
+    f: (a, w, bias) => nt.matmul(a, w, { transposeB: true, bias }).relu()
+  },
   'matmul, rows that meet one matrix': {
     shapes: [
       [3, 30, 40],

@@ -105,6 +105,27 @@ describe('training on a device', function () {
     assert.equal(json(resume, 'environment.json')['device'], 'cpu')
   })
 
+  it('goes on there as if it had never stopped: the same bytes, whatever kernels a compiled step is fused to', async () => {
+    const { Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential } = nt.nn
+    const make = () => {
+      const first = new Conv2d(8, 3, { padding: 'same', activation: 'relu' })
+      return new Sequential(first, new MaxPool2d(2), new Flatten(), new Dropout(0.2), new Linear(2))
+    }
+    const whole = { ...base(path('whole')), device: other, compute: 'bfloat16' as const }
+    const { folder } = await nt.fit(make(), train, whole)
+    for (const [at, what] of ['onEpochEnd', 'onBatchEnd'].entries()) {
+      const stopped = new AbortController()
+      const runs = path(`parts-${what}`)
+      let calls = 0
+      const callbacks = { [what]: () => void (++calls === 1 + 17 * at && stopped.abort()) }
+      await assert.rejects(nt.fit(make(), train, { ...whole, runs, callbacks, signal: stopped.signal }))
+      const resume = join(runs, 'squares-001')
+      await nt.fit(make(), train, { ...whole, runs, resume })
+      const [a, b] = [folder, resume].map((run) => readFileSync(join(run, 'checkpoints/last.safetensors')))
+      assert(a!.equals(b!), what)
+    }
+  })
+
   it('learns finer classes', async () => {
     const fine = squares(100, 3, ['a', 'b', 'c', 'd']).relabel(['left', 'right'], (label) => label % 2, { fine: true })
     const net = new nt.nn.Sequential(network(4), new nt.nn.ClassGroups(fine.fine!.groups))

@@ -49,6 +49,7 @@ struct EmulatedStream {
   std::deque<Work> works;
   EmulatedGraph* capturing = nullptr;
   std::vector<EmulatedNode*> ends;  // of what has been captured
+  bool gone = false;  // ends with its last work
   EmulatedStream() {
     std::thread([this] { run(); }).detach();
   }
@@ -57,12 +58,14 @@ struct EmulatedStream {
       Work next;
       {
         std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return !works.empty(); });
+        changed.wait(lock, [this] { return !works.empty() || gone; });
+        if (works.empty()) break;
         next = std::move(works.front());
         works.pop_front();
       }
       next();
     }
+    delete this;
   }
   void push(Work work) {
     std::lock_guard lock(mutex);
@@ -229,6 +232,22 @@ cudaError_t cudaFreeHost(void* memory) {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   BEGIN;
   *stream = new EmulatedStream();
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  BEGIN;
+  *least = 0, *greatest = -1;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
+  BEGIN;
+  *stream = new EmulatedStream();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  std::lock_guard lock(stream->mutex);
+  stream->gone = true;
+  stream->changed.notify_one();
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
