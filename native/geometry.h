@@ -21,7 +21,7 @@ inline ElementwiseParts partsOf(const Call& call) {
 struct ConvolutionShape {
   Kernel kernel;
   Convolution params;
-  DType dtype;
+  DType dtype, imageType;  // the image alone may be of another, wider one, and is rounded as it is read
   int64_t n, h, w, c, oh, ow, o, kh, kw, inner, outer, ph, pw;
   bool positions = false;  // of what is pooled: are those of the winners results?
   explicit ConvolutionShape(const Call& call) : kernel(call.kernel), params(read<Convolution>(call.params)) {
@@ -30,7 +30,8 @@ struct ConvolutionShape {
                           : kernel == Kernel::convolutionGradients ? call.in[2]
                                                                    : call.in[1];
     const Spec& last = kernel == Kernel::convolution ? call.out[0] : call.in[0];
-    dtype = x.dtype;
+    dtype = (kernel == Kernel::convolution ? call.out[0] : call.in[0]).dtype;
+    imageType = x.dtype;
     n = x.shape[0], h = x.shape[1], w = x.shape[2], c = x.shape[3];
     ph = oh = last.shape[1], pw = ow = last.shape[2], o = last.shape[3];
     kh = weights.shape[1], kw = weights.shape[2];
@@ -42,6 +43,7 @@ struct ConvolutionShape {
     }
   }
   bool hasBias() const { return params.epilogue.bias; }
+  bool isMixed() const { return imageType != dtype; }
   double products() const { return static_cast<double>(n) * oh * ow * o * kh * kw * inner; }
 
  private:

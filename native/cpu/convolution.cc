@@ -129,7 +129,7 @@ std::unique_ptr<Prepared> prepareInOneWay(const Call& call, const ConvolutionSha
 
 std::unique_ptr<Prepared> prepare(const Call& call) {
   const ConvolutionShape shape(call);
-  if (!hasEpilogue(shape) || !isFloat(shape.dtype)) return nullptr;
+  if (!hasEpilogue(shape) || !isFloat(shape.dtype) || shape.isMixed()) return nullptr;
   auto prepared = prepareInOneWay(call, shape);
   auto params = shape.params;
   const bool masked = params.epilogue.activation == Activation::reluGradient && !params.pooled;

@@ -3,6 +3,7 @@
 
 #include "cuda/kernels.h"
 #include "cuda/sequence.h"
+#include "geometry.h"
 
 namespace needletail::cuda {
 
@@ -24,6 +25,7 @@ std::unique_ptr<Prepared> prepare(const Call& call) {
   if (!isFloat(call.in[0].dtype)) return nullptr;
   const auto c = read<Convolution>(call.params);
   if (c.pooled) return convolutionPooled(call);
+  if (ConvolutionShape(call).isMixed()) return nullptr;
   if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);
   if (auto prepared = convolutionPadded(call)) return prepared;
   if (auto prepared = convolutionByCudnn(call)) return prepared;

@@ -103,16 +103,20 @@ struct Cut {
 };
 
 // The image under a tile.
-template <class Z, class S>
-NT_INLINE void fetchImage(const Pooled& p, const Corner& corner, const S* x, int t, Cut<Z::kRows, Z::kPitch>& image) {
+template <class Z>
+NT_INLINE void fetchImage(const Pooled& p, const Corner& corner, const void* x, int t,
+                          Cut<Z::kRows, Z::kPitch>& image) {
   const int height = static_cast<int>(p.s.h), width = static_cast<int>(p.s.w) * Z::kC;
   const int top = corner.line * Z::kP - p.s.params.low[0];
   const int left = (corner.column * Z::kP - p.s.params.low[1]) * Z::kC;
-  image.fetch(x + corner.image * height * width, height, width, top, left, t);
+  dispatchStored(p.s.imageType, [&](auto tag) {
+    using S = typename decltype(tag)::type;
+    image.fetch(static_cast<const S*>(x) + corner.image * height * width, height, width, top, left, t);
+  });
 }
 template <class Z>
-NT_INLINE void storeImage(int t, const Cut<Z::kRows, Z::kPitch>& image, float* tile) {
-  image.store(t, [&](int row, int column, float value) { tile[row * Z::kPitch + column] = value; });
+NT_INLINE void storeImage(const Pooled& p, int t, const Cut<Z::kRows, Z::kPitch>& image, float* tile) {
+  image.store(t, [&](int row, int column, float value) { tile[row * Z::kPitch + column] = rounded(p.s.dtype, value); });
 }
 
 // Whether a value takes the place of the greatest of those before it: the first of equal ones stays, a NaN wins.
@@ -157,13 +161,13 @@ struct PooledForward {
     Cut<Z::kRows, Z::kPitch> image;
     Cut<kOutputs, Z::kPatch> part;
     Cut<1, kOutputs> vector;
+    fetchImage<Z>(p, corner, x, t, image);
     dispatchStored(p.s.dtype, [&](auto tag) {
       using S = typename decltype(tag)::type;
-      fetchImage<Z>(p, corner, static_cast<const S*>(x), t, image);
       part.fetch(static_cast<const S*>(weights), channels, Z::kPatch, band, 0, t);
       vector.fetch(static_cast<const S*>(bias ? bias : weights), 1, channels, 0, band, t);
     });
-    storeImage<Z>(t, image, tile);
+    storeImage<Z>(p, t, image, tile);
     part.store(t, [&](int channel, int tap, float value) { taps[tap * kPitch * kChannels + channel] = value; });
     vector.store(t, [&](int, int channel, float value) { biases[channel] = bias ? value : 0; });
   }
@@ -330,9 +334,9 @@ struct PooledWeights {
     Pack<int32_t, kChannels> places[kRounds];
     float gradients[kRounds][kChannels];
     bool inside[kRounds];
+    fetchImage<Z>(p, corner, x, t, image);
     dispatchStored(p.s.dtype, [&](auto tag) {
       using S = typename decltype(tag)::type;
-      fetchImage<Z>(p, corner, static_cast<const S*>(x), t, image);
       Pack<S, kChannels> own[kRounds], relu[kRounds];
       NT_UNROLL
       for (int i = 0; i < kRounds; i++) {
@@ -352,7 +356,7 @@ struct PooledWeights {
         }
       }
     });
-    storeImage<Z>(t, image, tile);
+    storeImage<Z>(p, t, image, tile);
     const uint32_t width = static_cast<uint32_t>(p.s.ow);
     int32_t outside = 0;
     NT_UNROLL

@@ -50,6 +50,26 @@ int readGradients(Program& program, int at) {
   return count > 0 && program.replace(at, std::move(call), step.op, std::move(buffers)) ? count : 0;
 }
 
+// Whether the convolution at step `at` now reads its image as it was before it was cast to half precision.
+bool readImage(Program& program, int at) {
+  const Step& step = program.steps[at];
+  const bool forward = step.call.kernel == Kernel::convolution;
+  if (!forward && step.call.kernel != Kernel::convolutionWeights) return false;
+  const Uses uses(program);
+  const int image = forward ? 0 : 1;
+  if (!uses.isValue(step.buffers[image])) return false;
+  const int made = uses.of(step.buffers[image]).writers[0];
+  const Step& maker = program.steps[made];
+  if (maker.call.kernel != Kernel::cast || maker.call.in.size() != 1 || maker.call.in[0].dtype != DType::float32 ||
+      uses.isWrittenBetween(maker.buffers[0], made, at))
+    return false;
+  Call call = step.call;
+  SmallVector<int, 8> buffers = step.buffers;
+  call.in[image] = maker.call.in[0];
+  buffers[image] = maker.buffers[0];
+  return program.replace(at, std::move(call), step.op, std::move(buffers));
+}
+
 // A cast of what is there when the program begins.
 bool isEarly(const Program& program, const Uses& uses, int at) {
   const Step& step = program.steps[at];
@@ -77,6 +97,8 @@ int readUncastGradients(Program& program) {
   for (int at = 0; at < static_cast<int>(program.steps.size()); at++) count += readGradients(program, at);
   return count;
 }
+
+int readUncastImages(Program& program) { return atEachStep(program, readImage); }
 
 int gatherCasts(Program& program) {
   const Uses uses(program);

@@ -20,6 +20,7 @@ constexpr Pass kPasses[] = {
     {"pools fused", fusePools},
     {"bias gradients parted", partBiasGradients},
     {"gradients not cast", readUncastGradients},
+    {"images not cast", readUncastImages},
     {"casts gathered", gatherCasts},
     {"dropped", dropDead},
     {"elementwise rows joined", fuseElementwise},

@@ -39,9 +39,11 @@ int partBiasGradients(Program& program);
 // elementwise.cc: elementwise rows that follow from each other become one loop.
 int fuseElementwise(Program& program);
 // casts.cc: a value that is cast twice to one dtype is cast once; the optimizer reads gradients as they were before a
-// cast; what is there when the program begins, as weights are, is cast by one call.
+// cast, a convolution its image where it can round it itself; what is there when the program begins, as weights are, is
+// cast by one call.
 int shareCasts(Program& program);
 int readUncastGradients(Program& program);
+int readUncastImages(Program& program);
 int gatherCasts(Program& program);
 // dead.cc: what nobody reads isn't computed.
 int dropDead(Program& program);

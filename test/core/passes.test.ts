@@ -157,6 +157,17 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     changes: { '': ['1 pools fused', '1 steps'] }
   },
   {
+    name: 'which in half precision rounds the image itself, where it can',
+    make: () => {
+      const w = nt.requireGradient(weights())
+      return inHalf((x) => {
+        const y = nt.maxPool2d(nt.conv2d(x, w, { padding: 'same', activation: 'relu' }), 2)
+        return nt.backward(y.astype('float32').square().sum(), [w]) as nt.Tensor[]
+      })
+    },
+    changes: { emulated: ['2 pools fused', '2 images not cast'] }
+  },
+  {
     name: 'with windows that overlap and padding',
     make: () =>
       gradient((x) => nt.maxPool2d(nt.conv2d(x, weights(), { activation: 'relu' }), 3, { stride: 1, padding: 1 })),
