@@ -30,11 +30,13 @@ struct Changes {
   int64_t cutTop = 0, cutLeft = 0;
 };
 
-// The coordinate of n mirrored at the outermost ones, which aren't doubled.
-NEEDLETAIL_DEVICE static inline int64_t mirrored(int64_t at, int64_t n) {
-  if (n == 1) return 0;
-  const int64_t period = 2 * (n - 1);
-  at = (at < 0 ? -at : at) % period;
+// The coordinate of n mirrored at the outermost ones, which aren't doubled. Divides only for what is more than a
+// picture away.
+template <class I>
+NEEDLETAIL_DEVICE static inline I mirrored(I at, I n) {
+  const I period = 2 * (n - 1);
+  at = at < 0 ? -at : at;
+  if (at > period) at = n > 1 ? at % period : 0;
   return at < period - at ? at : period - at;
 }
 // The same of a coordinate between pixels, `last` being the last one's.
@@ -68,6 +70,7 @@ NEEDLETAIL_DEVICE static inline double between(uint32_t word, double low, double
   return low + (high - low) * static_cast<double>(philox::unit(word));
 }
 
+constexpr int64_t kMaxRadius = 200;  // Batch::blur is at most 100
 NEEDLETAIL_DEVICE static inline int64_t blurRadius(const Batch& p) {
   return 2 * static_cast<int64_t>(std::ceil(p.blur));
 }

@@ -27,9 +27,8 @@ void checkRange(const int32_t* x, int64_t n, int64_t size, const char* what) {
       Fault::device);
 }
 
+using augmentation::kMaxRadius;
 using augmentation::mirrored;
-
-constexpr int64_t kMaxRadius = 200;  // a sigma of at most 100
 
 struct BatchRun final : Prepared {
   Batch params;

@@ -1,6 +1,12 @@
-// A batch gathered from stored pictures, normalised and augmented as native/augmentation.h says: a block has a picture,
-// or a part of one where none is blurred; and the counts of a confusion matrix.
+// A batch gathered from stored pictures, normalised and augmented as native/augmentation.h says; and the counts of a
+// confusion matrix.
+//
+// A picture is mapped, blurred along its rows, then along its columns; the last of these that it needs gives it noise
+// and cutouts and writes the result. Where some are blurred and a channel fits into the memory that a block shares, a
+// block does all of it for a channel of a picture. Else each of the three is a launch over parts of pictures. What is
+// blurred has margins with the pixels that are mirrored there, made as the others are: a sum then asks nothing.
 #include <cmath>
+#include <type_traits>
 
 #include "augmentation.h"
 #include "cuda/divide.h"
@@ -12,150 +18,204 @@ namespace needletail::cuda {
 
 namespace {
 
+using augmentation::Changes;
 using augmentation::mirrored;
 
-// A picture as its pixels are: bytes that are normalised when they are read.
-struct Picture {
-  const uint8_t* bytes;
-  int64_t height, width, channels;
-  const float *mean, *deviation;
-  BatchFill fill;
+constexpr int64_t kPart = 8 * kThreads;  // values of a picture that are worth a block of their job
+constexpr int kPlane = 5120;  // values that a block's memory holds twice: 64 x 64 with margins of 8
+constexpr int kTaps = 2 * augmentation::kMaxRadius + 1;
 
-  NT_INLINE float normalised(float value, int64_t c) const { return (value / 255.0f - mean[c]) / deviation[c]; }
-  NT_INLINE float outside(int64_t c) const { return fill == BatchFill::black ? normalised(0, c) : 0.0f; }
-  NT_INLINE float at(int64_t y, int64_t x, int64_t c) const {
-    if (y < 0 || y >= height || x < 0 || x >= width) return outside(c);
-    return normalised(static_cast<float>(bytes[(y * width + x) * channels + c]), c);
-  }
-  // Row or column for row or column `at` of a moved picture; -1: outside.
-  NT_INLINE int64_t source(int64_t at, int64_t n) const {
-    if (at >= 0 && at < n) return at;
-    if (fill == BatchFill::edge) return at < 0 ? 0 : n - 1;
-    return fill == BatchFill::reflect ? mirrored(at, n) : -1;
-  }
-  // A coordinate that a map gives, brought to where pixels (or their border) are.
-  NT_INLINE double place(double at, int64_t n) const {
-    const double last = static_cast<double>(n - 1);
-    if (fill == BatchFill::reflect) at = mirrored(at, last);
-    const bool bordered = fill == BatchFill::mean || fill == BatchFill::black;
-    const double low = bordered ? -1 : 0, high = bordered ? last + 1 : last;
-    return at < low ? low : at > high ? high : at;
-  }
+enum Step { kMap = 1, kAlongRows = 2, kAlongColumns = 4 };
+
+struct BatchSizes {
+  int64_t pictures, count, height, width, channels;
+  int64_t margin;  // on each side, of what is blurred
+  // Values of a channel before it is blurred along rows, along columns.
+  int64_t mapped() const { return height * (width + 2 * margin); }
+  int64_t across() const { return (height + 2 * margin) * width; }
+  bool fits() const { return std::max(mapped(), across()) <= kPlane; }
 };
 
-// Flips, whole pixels, or the map: the value of a pixel before blur, noise and cutout.
-NT_INLINE float mapped(const Picture& p, const augmentation::Changes& m, int64_t y, int64_t x, int64_t c) {
-  if (m.exact) {
-    int64_t row = p.source(y - m.dy, p.height), column = p.source(x - m.dx, p.width);
-    if (row < 0 || column < 0) return p.outside(c);
-    if (m.flipVertical) row = p.height - 1 - row;
-    if (m.flip) column = p.width - 1 - column;
-    return p.at(row, column, c);
-  }
-  const double i = static_cast<double>(y), j = static_cast<double>(x);
-  const double column = p.place(m.x0 + m.xy * i + m.xx * j, p.width),
-               row = p.place(m.y0 + m.yy * i + m.yx * j, p.height);
-  const int64_t left = static_cast<int64_t>(std::floor(column)), top = static_cast<int64_t>(std::floor(row));
-  const float right = static_cast<float>(column - static_cast<double>(left));
-  const float down = static_cast<float>(row - static_cast<double>(top));
-  const float upper = p.at(top, left, c) + (p.at(top, left + 1, c) - p.at(top, left, c)) * right;
-  const float lower = p.at(top + 1, left, c) + (p.at(top + 1, left + 1, c) - p.at(top + 1, left, c)) * right;
-  return upper + (lower - upper) * down;
-}
-
-constexpr int kTaps = 64;  // weights of a blur that are kept
-constexpr int64_t kPart = 8 * kThreads;  // values of a picture that are worth a block of their own
-
+// kWhole: a block has one channel of a picture, and does all steps; else it has a part of a picture's values.
+template <bool kWhole>
 struct BatchBody {
+  using Index = std::conditional_t<kWhole, int, int64_t>;  // of a value, a row, a column
+  struct Place {
+    Index y, x, lane;
+  };
+  // What a block has: channels from `channel` on of the picture at `bytes`.
+  struct Job {
+    int32_t index;
+    Index channel;
+    const uint8_t* bytes;
+    const float* normalised;  // kWhole: its channel
+    float* result;
+    Changes changes;
+  };
+
   Batch params;
-  int64_t pictures, height, width, channels, radius;
-  Divider byParts, byRow, byChannels;
-  int64_t parts;
+  int64_t pictures, units;  // units: blocks of a picture
+  Index height, width, channels, radius;
+  Divider byUnits, byRow, byWide, byLanes;
+  int steps;
   const uint8_t* images;
   const int32_t* indices;
   const float *mean, *deviation;
   float* out;
-  float* scratch;  // two pictures for each block, where some are blurred
+  float *mapped, *across;  // not for kWhole: of the whole batch, where some are blurred
   Report report;
 
-  struct Pixel {
-    int64_t y, x, c;
-  };
-  NT_INLINE Pixel pixel(int64_t i) const {
-    int64_t x = i;
-    const int64_t y = byRow(i);
-    x -= y * width * channels;
-    const int64_t c = byChannels.split(x);
-    return {y, x, c};
-  }
+  BatchBody(const Batch& batch, const BatchSizes& s, int does, void* const* buffers, Stream& stream)
+      : params(batch),
+        pictures(s.pictures),
+        units(kWhole ? s.channels : (s.height * s.width * s.channels + kPart - 1) / kPart),
+        height(static_cast<Index>(s.height)),
+        width(static_cast<Index>(s.width)),
+        channels(static_cast<Index>(s.channels)),
+        radius(static_cast<Index>(s.margin)),
+        byUnits(units),
+        byRow(s.width * (kWhole ? 1 : s.channels)),
+        byWide((s.width + 2 * s.margin) * (kWhole ? 1 : s.channels)),
+        byLanes(s.channels),
+        steps(does),
+        images(static_cast<const uint8_t*>(buffers[0])),
+        indices(static_cast<const int32_t*>(buffers[1])),
+        mean(static_cast<const float*>(buffers[2])),
+        deviation(static_cast<const float*>(buffers[3])),
+        out(static_cast<float*>(buffers[4])),
+        mapped(static_cast<float*>(stream.workspace)),
+        across(mapped + (kWhole ? 0 : s.count * s.channels * s.mapped())),
+        report(stream, Wrong::index) {}
+
+  // Channels that lie beside each other in what a block works on.
+  NT_INLINE Index lanes() const { return kWhole ? 1 : channels; }
 
   NT_INLINE void operator()(const Block& block) const {
     int64_t at = block.index;
-    const int64_t part = byParts.split(at);
+    const Index unit = static_cast<Index>(byUnits.split(at));
     const int32_t index = indices[at];
     if (!report.within(index, pictures)) return;  // the same for all threads
-    const int64_t size = height * width * channels, first = size * part / parts, last = size * (part + 1) / parts;
-    const Picture picture{images + index * size, height, width, channels, mean, deviation, params.fill};
-    const augmentation::Changes changes =
-        block.once([&] { return augmentation::changesOf(params, index, height, width); });
-    float* result = out + at * size;
-    float* before = changes.sigma > 0 ? scratch + 2 * at * size : result;
-    block.each([&](int t) {
-      for (int64_t i = first + t; i < last; i += kThreads) {
-        const Pixel p = pixel(i);
-        before[i] = mapped(picture, changes, p.y, p.x, p.c);
-      }
-    });
-    if (changes.sigma > 0) blurred(block, changes.sigma, before, before + size, result);
-    if (!changes.noise && !changes.cutout) return;
-    block.each([&](int t) {
-      for (int64_t i = first + t; i < last; i += kThreads) {
-        const Pixel p = pixel(i);
-        if (changes.noise) result[i] += noise(index, i) * (static_cast<float>(params.noise) / deviation[p.c]);
-        const int64_t y = p.y - changes.cutTop, x = p.x - changes.cutLeft;
-        if (changes.cutout && y >= 0 && y < params.cutout && x >= 0 && x < params.cutout) result[i] = 0;
-      }
-    });
+    const int64_t size = int64_t{height} * width * channels;
+    Job job{index, kWhole ? unit : 0, images + index * size, nullptr, out + at * size, {}};
+    job.changes = block.once([&] { return augmentation::changesOf(params, index, height, width); });
+    if constexpr (kWhole) {
+      NT_SHARED(float, first, kPlane);
+      NT_SHARED(float, second, kPlane);
+      block.each([&](int t) {
+        for (int i = t; i < height * width; i += kThreads) first[i] = normalised(job.bytes[i * channels + unit], unit);
+      });
+      job.normalised = first;
+      make(block, job, 0, second, first);
+    } else {
+      const Index row = width * channels, wide = row + 2 * radius * channels;
+      make(block, job, unit, mapped + at * height * wide, across + at * (height + 2 * radius) * row);
+    }
   }
 
-  NT_INLINE float weight(int64_t k, double sigma) const {
+  // A unit's values: mapped -> across (the rows blurred) -> the result.
+  NT_INLINE void make(const Block& block, const Job& job, Index unit, float* mapped, float* across) const {
+    // Calls f(i, row, column, lane) for the i-th value of [rows, columns, lanes].
+    const auto values = [&](Step step, Index rows, Index columns, const Divider& by, auto f) {
+      if (!kWhole && !(steps & step)) return;
+      const Index row = columns * lanes(), n = rows * row;
+      const Index from = kWhole ? 0 : n * unit / static_cast<Index>(units);
+      const Index to = kWhole ? n : n * (unit + 1) / static_cast<Index>(units);
+      block.each([&](int t) {
+        for (Index i = from + t; i < to; i += kThreads) {
+          const Index y = static_cast<Index>(by(i));
+          int64_t x = i - y * row;
+          const Index lane = kWhole ? 0 : static_cast<Index>(byLanes.split(x));
+          f(i, y, static_cast<Index>(x), lane);
+        }
+      });
+    };
+    const double sigma = job.changes.sigma;
+    if (!(sigma > 0)) {
+      return values(kMap, height, width, byRow, [&](Index, Index y, Index x, Index lane) {
+        finish(job, {y, x, lane}, sampled(job, {y, x, lane}));
+      });
+    }
+    values(kMap, height, width + 2 * radius, byWide, [&](Index i, Index y, Index x, Index lane) {
+      mapped[i] = sampled(job, {y, mirrored(x - radius, width), lane});
+    });
+    NT_SHARED(float, weights, kTaps);
+    block.each([&](int t) {
+      for (Index k = t - radius; k <= radius; k += kThreads) weights[k + radius] = weight(k, sigma);
+    });
+    float total = weights[radius];
+    for (Index k = 1; k <= radius; k++) total += 2 * weights[radius + k];
+    const auto blurred = [&](const float* first, Index stride) {
+      float sum = 0;
+      for (Index k = 0; k <= 2 * radius; k++) sum += first[k * stride] * weights[k];
+      return sum / total;
+    };
+    const Index row = width * lanes(), wide = row + 2 * radius * lanes();
+    values(kAlongRows, height + 2 * radius, width, byRow, [&](Index i, Index y, Index x, Index lane) {
+      across[i] = blurred(mapped + mirrored(y - radius, height) * wide + x * lanes() + lane, lanes());
+    });
+    values(kAlongColumns, height, width, byRow,
+           [&](Index i, Index y, Index x, Index lane) { finish(job, {y, x, lane}, blurred(across + i, row)); });
+  }
+
+  NT_INLINE float weight(Index k, double sigma) const {
     const double deviations = static_cast<double>(k) / sigma;
     return static_cast<float>(std::exp(-deviations * deviations / 2));
   }
 
-  // before -> across (along rows) -> result (along columns)
-  NT_INLINE void blurred(const Block& block, double sigma, const float* before, float* across, float* result) const {
-    const int64_t size = height * width * channels, row = width * channels;
-    NT_SHARED(float, weights, kTaps);
-    block.each([&](int t) {
-      if (t < kTaps) weights[t] = weight(t, sigma);
-    });
-    const auto tap = [&](int64_t k) {
-      k = k < 0 ? -k : k;
-      return k < kTaps ? weights[k] : weight(k, sigma);
+  NT_INLINE float normalised(float value, Index c) const { return (value / 255.0f - mean[c]) / deviation[c]; }
+  NT_INLINE float outside(Index c) const { return params.fill == BatchFill::black ? normalised(0, c) : 0.0f; }
+  NT_INLINE float at(const Job& job, Index y, Index x, Index lane) const {
+    if (y < 0 || y >= height || x < 0 || x >= width) return outside(job.channel + lane);
+    const Index i = (y * width + x) * lanes() + lane;
+    return kWhole ? job.normalised[i] : normalised(job.bytes[i], lane);
+  }
+  // Row or column for row or column `at` of a moved picture; -1: outside.
+  NT_INLINE Index source(Index at, Index n) const {
+    if (at >= 0 && at < n) return at;
+    if (params.fill == BatchFill::edge) return at < 0 ? 0 : n - 1;
+    return params.fill == BatchFill::reflect ? mirrored(at, n) : -1;
+  }
+  // A coordinate that a map gives, brought to where pixels (or their border) are.
+  NT_INLINE double inside(double at, Index n) const {
+    const double last = static_cast<double>(n - 1);
+    if (params.fill == BatchFill::reflect) at = mirrored(at, last);
+    const bool bordered = params.fill == BatchFill::mean || params.fill == BatchFill::black;
+    const double low = bordered ? -1 : 0, high = bordered ? last + 1 : last;
+    return at < low ? low : at > high ? high : at;
+  }
+
+  // Flips, whole pixels, or the map: a value before blur, noise and cutout.
+  NT_INLINE float sampled(const Job& job, Place p) const {
+    const Changes& m = job.changes;
+    if (m.exact) {
+      Index row = source(p.y - static_cast<Index>(m.dy), height),
+            column = source(p.x - static_cast<Index>(m.dx), width);
+      if (row < 0 || column < 0) return outside(job.channel + p.lane);
+      if (m.flipVertical) row = height - 1 - row;
+      if (m.flip) column = width - 1 - column;
+      return at(job, row, column, p.lane);
+    }
+    const double i = static_cast<double>(p.y), j = static_cast<double>(p.x);
+    const double column = inside(m.x0 + m.xy * i + m.xx * j, width), row = inside(m.y0 + m.yy * i + m.yx * j, height);
+    const Index left = static_cast<Index>(std::floor(column)), top = static_cast<Index>(std::floor(row));
+    const float right = static_cast<float>(column - static_cast<double>(left));
+    const float down = static_cast<float>(row - static_cast<double>(top));
+    const auto along = [&](Index y) {
+      const float value = at(job, y, left, p.lane);
+      return value + (at(job, y, left + 1, p.lane) - value) * right;
     };
-    float total = tap(0);
-    for (int64_t k = 1; k <= radius; k++) total += 2 * tap(k);
-    block.each([&](int t) {
-      for (int64_t i = t; i < size; i += kThreads) {
-        const Pixel p = pixel(i);
-        float sum = 0;
-        for (int64_t k = -radius; k <= radius; k++) {
-          sum += before[(p.y * width + mirrored(p.x + k, width)) * channels + p.c] * tap(k);
-        }
-        across[i] = sum / total;
-      }
-    });
-    block.each([&](int t) {
-      for (int64_t i = t; i < size; i += kThreads) {
-        const int64_t y = i / row, rest = i % row;
-        float sum = 0;
-        for (int64_t k = -radius; k <= radius; k++) {
-          sum += across[mirrored(y + k, height) * row + rest] * tap(k);
-        }
-        result[i] = sum / total;
-      }
-    });
+    const float upper = along(top), lower = along(top + 1);
+    return upper + (lower - upper) * down;
+  }
+
+  // What is left to do with a value, which is then one of the result.
+  NT_INLINE void finish(const Job& job, Place p, float value) const {
+    const Changes& m = job.changes;
+    const Index c = job.channel + p.lane, i = (p.y * width + p.x) * channels + c;
+    if (m.noise) value += noise(job.index, i) * (static_cast<float>(params.noise) / deviation[c]);
+    const int64_t y = p.y - m.cutTop, x = p.x - m.cutLeft;
+    if (m.cutout && y >= 0 && y < params.cutout && x >= 0 && x < params.cutout) value = 0;
+    job.result[i] = value;
   }
 
   NT_INLINE float noise(int32_t index, int64_t i) const {
@@ -163,25 +223,26 @@ struct BatchBody {
                                               augmentation::noiseCounter(index, static_cast<uint64_t>(i / 4)),
                                               static_cast<uint64_t>(params.epoch));
     float a, b;
-    const int pair = i % 4 / 2 * 2;
-    philox::normalPair(words.word[pair], words.word[pair + 1], a, b);
+    const bool isLater = i % 4 > 1;
+    philox::normalPair(words.word[isLater ? 2 : 0], words.word[isLater ? 3 : 1], a, b);
     return i % 2 ? b : a;
   }
 };
 
 struct BatchRun final : Prepared {
   Batch params;
-  int64_t pictures, count, height, width, channels;
+  BatchSizes sizes;
   void run(Stream& stream, void* const* buffers) override {
-    const int64_t row = width * channels;
-    // Blurring needs the whole picture.
-    const int64_t parts = params.blurProbability > 0 ? 1 : (height * row + kPart - 1) / kPart;
-    blocks(stream, count * parts,
-           BatchBody{params, pictures, height, width, channels, augmentation::blurRadius(params), Divider(parts),
-                     Divider(row), Divider(channels), parts, static_cast<const uint8_t*>(buffers[0]),
-                     static_cast<const int32_t*>(buffers[1]), static_cast<const float*>(buffers[2]),
-                     static_cast<const float*>(buffers[3]), static_cast<float*>(buffers[4]),
-                     static_cast<float*>(stream.workspace), Report(stream, Wrong::index)});
+    const auto launch = [&]<bool kWhole>(int steps) {
+      const BatchBody<kWhole> body(params, sizes, steps, buffers, stream);
+      blocks(stream, sizes.count * body.units, body);
+    };
+    const bool isBlurred = params.blurProbability > 0;
+    if (isBlurred && sizes.fits()) return launch.template operator()<true>(kMap | kAlongRows | kAlongColumns);
+    launch.template operator()<false>(kMap);
+    if (!isBlurred) return;
+    launch.template operator()<false>(kAlongRows);
+    launch.template operator()<false>(kAlongColumns);
   }
 };
 
@@ -229,12 +290,13 @@ std::unique_ptr<Prepared> prepareBatch(const Call& call) {
   auto run = std::make_unique<BatchRun>();
   run->params = read<Batch>(call.params);
   const Shape& images = call.in[0].shape;
-  run->pictures = images[0];
-  run->height = images[1];
-  run->width = images[2];
-  run->channels = images[3];
-  run->count = call.in[1].shape[0];
-  if (run->params.blurProbability > 0) run->workspace = 2 * call.out[0].bytes();
+  const bool isBlurred = run->params.blurProbability > 0;
+  const BatchSizes sizes = run->sizes = {images[0], call.in[1].shape[0], images[1],
+                                         images[2], images[3],           augmentation::blurRadius(run->params)};
+  if (isBlurred && !sizes.fits()) {
+    run->workspace =
+        static_cast<size_t>(sizes.count * sizes.channels * (sizes.mapped() + sizes.across())) * sizeof(float);
+  }
   return run;
 }
 

@@ -100,6 +100,17 @@ onEachDevice('augmentation', (device) => {
     })
   }
 
+  it('does so with pictures that are too large for the memory of a block', async () => {
+    const set = pictures(3, 70, 75, 2)
+    for (const options of [
+      { flip: 0.5, rotate: 25, rotateProbability: 1, blur: 3, blurProbability: 1 },
+      { shift: 2, blur: 20, noise: 0.1, noiseProbability: 1, cutout: 9, fill: 'edge' as const }
+    ]) {
+      for (const [i, got] of (await changed(set, [0, 1, 2], options)).entries())
+        near(got, augmented(set, i, complete(set, options)), 1e-5, `picture ${i} ${JSON.stringify(options)}`)
+    }
+  })
+
   it('is the same with one thread and with two, and in every batch', async () => {
     const set = pictures(40, 32, 32, 3)
     const options: Options = { flip: 0.5, shift: 2, rotate: 25, crop: 0.7, cropProbability: 0.5, blur: 3, noise: 0.1 }
