@@ -24,11 +24,12 @@ std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
 std::unique_ptr<Prepared> prepare(const Call& call) {
   if (!isFloat(call.in[0].dtype)) return nullptr;
   const auto c = read<Convolution>(call.params);
-  if (c.pooled) return convolutionPooled(call);
+  auto own = convolutionByTensorCores(call);
+  if (c.pooled) return own ? std::move(own) : convolutionPooled(call);
   if (ConvolutionShape(call).isMixed()) return nullptr;
   if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);
   if (auto prepared = convolutionPadded(call)) return prepared;
-  if (auto prepared = convolutionByCudnn(call)) return prepared;
+  if (auto prepared = convolutionByCudnn(call, std::move(own))) return prepared;
   return convolutionByKernels(call);
 }
 

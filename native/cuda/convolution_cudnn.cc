@@ -54,9 +54,9 @@ void draw(const Call& call, const Convolution& c, CallGraph& graph) {
   graph.output(result, out);
 }
 
-std::unique_ptr<Prepared> prepareGraph(const Call& call, const Convolution& c) {
+std::unique_ptr<Prepared> prepareGraph(const Call& call, const Convolution& c, Rival* rival = nullptr) {
   const Demands demands{call.in[0].dtype == DType::float32 && !c.tf32, c.exact};
-  return preparePlan(call, demands, [&](CallGraph& graph) { draw(call, c, graph); });
+  return preparePlan(call, demands, [&](CallGraph& graph) { draw(call, c, graph); }, rival);
 }
 
 Call elementwise(Row row, int operands, std::initializer_list<Spec> in) {
@@ -96,14 +96,17 @@ std::unique_ptr<Prepared> prepareInParts(const Call& call, Convolution c) {
 
 }  // namespace
 
-std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) {
+std::unique_ptr<Prepared> convolutionByCudnn(const Call& call, std::unique_ptr<Prepared> own) {
+  Rival rival{"own tensor cores", std::move(own)};
+  if (rival.prepared && !measuring() && outdoesCudnn(call)) return rival.take(call);
   const auto c = read<Convolution>(call.params);
   const bool follows = call.in.size() > 2 || c.epilogue.activation != Activation::none;
   // What follows a data gradient of a stride is fused by engines that take many seconds to compile.
   const bool slow = follows && call.kernel == Kernel::convolutionData && (c.stride[0] > 1 || c.stride[1] > 1);
   if (!slow) {
-    if (auto prepared = prepareGraph(call, c)) return prepared;
+    if (auto prepared = prepareGraph(call, c, &rival)) return prepared;
   }
+  if (rival.prepared) return rival.take(call);  // rather than parts
   auto parts = follows ? prepareInParts(call, c) : nullptr;
   notePlan(call, parts ? "parts" : "own kernels");
   return parts;

@@ -5,6 +5,7 @@
 
 #include "cuda/convolution.h"
 #include "cuda/divide.h"
+#include "cuda/epilogue.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
 #include "cuda/report.h"
@@ -99,7 +100,6 @@ struct Cut {
       if (t % kLanes < Columns && row < Rows) put(row, t % kLanes, of[i]);
     }
   }
-  static NT_INLINE bool isBelow(int i, int count) { return static_cast<unsigned>(i) < static_cast<unsigned>(count); }
 };
 
 // The image under a tile.
@@ -118,9 +118,6 @@ template <class Z>
 NT_INLINE void storeImage(const Pooled& p, int t, const Cut<Z::kRows, Z::kPitch>& image, float* tile) {
   image.store(t, [&](int row, int column, float value) { tile[row * Z::kPitch + column] = rounded(p.s.dtype, value); });
 }
-
-// Whether a value takes the place of the greatest of those before it: the first of equal ones stays, a NaN wins.
-NT_INLINE bool beats(float value, float most) { return value > most || (value != value && most == most); }
 
 template <int K, int C, int P>
 struct PooledForward {

@@ -170,21 +170,28 @@ class Trial {
 
   // Milliseconds that one run takes.
   float time(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
-    constexpr int kWarming = 2, kRuns = 10;
     Pack pack(buffers);
     session.onto(session.own);
+    return time(session.own, [&] { pack.execute(session, plan, addresses_.data(), addresses_.back()); });
+  }
+  float time(Session& session, Prepared& prepared) {
+    Stream stream{session.own, addresses_.back()};
+    return time(session.own, [&] { prepared.run(stream, addresses_.data()); });
+  }
+
+ private:
+  float time(cudaStream_t stream, const std::function<void()>& run) {
+    constexpr int kWarming = 2, kRuns = 10;
     for (int i = 0; i < kWarming + kRuns; i++) {
-      if (i == kWarming) cuda::check(cudaEventRecord(begin_, session.own), "a clock");
-      pack.execute(session, plan, addresses_.data(), addresses_.back());
+      if (i == kWarming) cuda::check(cudaEventRecord(begin_, stream), "a clock");
+      run();
     }
-    cuda::check(cudaEventRecord(end_, session.own), "a clock");
+    cuda::check(cudaEventRecord(end_, stream), "a clock");
     cuda::check(cudaEventSynchronize(end_), "a plan under trial");
     float milliseconds = 0;
     cuda::check(cudaEventElapsedTime(&milliseconds, begin_, end_), "a clock");
     return milliseconds / kRuns;
   }
-
- private:
   void add(size_t bytes) {
     void* memory = bytes ? allocate(bytes) : nullptr;
     whole_ = whole_ && (memory || !bytes);
@@ -216,7 +223,8 @@ struct Made {
   std::string name;  // of the plan, or why there is none
 };
 
-Made makePlan(Session& session, const Call& call, const Demands& demands, CallGraph& graph) {
+// rival: null, or what is measured beside the plans; taken by its name, without a plan.
+Made makePlan(Session& session, const Call& call, const Demands& demands, CallGraph& graph, Rival* rival) {
   fe::EngineConfigList engines;
   fe::error_t error = graph.lower(session.handle, session.properties);
   if (error.is_good()) error = graph.engines(engines);
@@ -240,8 +248,8 @@ Made makePlan(Session& session, const Call& call, const Demands& demands, CallGr
     if (plans.size() >= (measure ? kMeasured : 1)) break;
   }
   if (plans.empty()) return {nullptr, "none: no engine of " + std::to_string(engines.size()) + " will do"};
-  if (plans.size() == 1) return plans[0];
-  Trial trial(call, static_cast<size_t>(workspace));
+  if (plans.size() == 1 && !rival) return plans[0];
+  Trial trial(call, std::max(static_cast<size_t>(workspace), rival ? rival->prepared->workspace : 0));
   if (!trial.hasMemory()) return plans[0];
   const Made* best = &plans[0];
   float least = std::numeric_limits<float>::infinity();
@@ -252,12 +260,13 @@ Made makePlan(Session& session, const Call& call, const Demands& demands, CallGr
     } catch (const Error&) {  // a plan that fails is none to take
     }
   }
+  if (rival && trial.time(session, *rival->prepared) < least) return {nullptr, rival->name};
   return *best;
 }
 
 void keep(const std::string& key, const Made& made) {
   try {
-    storePlan(key, {made.name, made.plan->getJsonRepresentation()});
+    storePlan(key, {made.name, made.plan ? made.plan->getJsonRepresentation() : ""});
   } catch (const fe::cudnnException&) {  // an engine that can't be told: planned again by the next process
   }
 }
@@ -315,8 +324,13 @@ fe::error_t CallGraph::engines(fe::EngineConfigList& list) {
                                                  -1, device_properties);
 }
 
+std::unique_ptr<Prepared> Rival::take(const Call& call) {
+  notePlan(call, name);
+  return std::move(prepared);
+}
+
 std::unique_ptr<Prepared> preparePlan(const Call& call, const Demands& demands,
-                                      const std::function<void(CallGraph&)>& draw) {
+                                      const std::function<void(CallGraph&)>& draw, Rival* rival) {
   Session& on = session();
   std::lock_guard lock(on.mutex);
   if (auto before = described() ? plannedBefore(call) : std::nullopt) {
@@ -325,16 +339,21 @@ std::unique_ptr<Prepared> preparePlan(const Call& call, const Demands& demands,
   }
   CallGraph graph(call);
   draw(graph);
-  const std::string key = on.key + (measuring() ? " measured: " : ": ") + textOf(call);
+  if (!measuring() || !on.handle || (rival && !rival->prepared)) rival = nullptr;
+  const std::string key =
+      on.key + (measuring() ? " measured" : "") + (rival ? " beside " + rival->name : "") + ": " + textOf(call);
   Made made;
   if (auto stored = on.handle ? loadPlan(key) : std::nullopt) {
     made.name = stored->name;
+    if (rival && made.name == rival->name) return rival->take(call);
     if (fe::detail::create_cudnn_execution_plan(made.plan, stored->data, on.handle).is_bad())
       made.plan = nullptr;  // of another installation of the same versions: planned again
   }
   if (!made.plan) {
-    made = makePlan(on, call, demands, graph);
-    if (on.handle && made.plan) keep(key, made);
+    made = makePlan(on, call, demands, graph, rival);
+    const bool taken = rival && made.name == rival->name;
+    if (on.handle && (made.plan || taken)) keep(key, made);
+    if (taken) return rival->take(call);
   }
   notePlan(call, "cuDNN " + made.name);
   if (!made.plan) return nullptr;

@@ -45,9 +45,16 @@ struct Demands {
   bool noTensorCores = false;  // they round float32 to TF32
   bool noWinograd = false;
 };
+// Another way to compute a call.
+struct Rival {
+  std::string name;
+  std::unique_ptr<Prepared> prepared;  // null: there is none
+  std::unique_ptr<Prepared> take(const Call& call);  // and notes that it is taken
+};
 // The call, computed by the graph that `draw` draws for it; null where cuDNN has no engine that will do. An engine that
-// does is deterministic, accumulates in float32, and meets the demands.
+// does is deterministic, accumulates in float32, and meets the demands. Where plans are measured, so is the rival,
+// which is given if it is faster.
 std::unique_ptr<Prepared> preparePlan(const Call& call, const Demands& demands,
-                                      const std::function<void(CallGraph&)>& draw);
+                                      const std::function<void(CallGraph&)>& draw, Rival* rival = nullptr);
 
 }  // namespace needletail::cuda

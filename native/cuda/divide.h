@@ -39,6 +39,9 @@ class Divider {
   int shift_ = 0;
 };
 
+// Whether a place lies in [0, count).
+NT_INLINE bool isBelow(int i, int count) { return static_cast<unsigned>(i) < static_cast<unsigned>(count); }
+
 // Images [height, width, channels]: from the number of a thread to image, row, column and the first of its V channels.
 template <int V>
 class Places {

@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "backend.h"
 #include "cuda/runtime.h"
@@ -12,6 +13,7 @@
 namespace needletail::cuda {
 
 constexpr int kThreads = 256;  // of a block
+constexpr size_t kSharedUnasked = 48 << 10;  // bytes of shared memory that a kernel may have without asking for more
 
 // Whether a launch is left out: a described device runs nothing.
 inline bool leftOut(int64_t count) { return count <= 0 || described(); }
@@ -47,8 +49,8 @@ void each(Stream& stream, int64_t n, const F& body) {
 #endif
 }
 
-// A value that each thread of a block has of its own, from one `each` of the block to the next.
-template <class T>
+// A value that each thread of a block (N: of a part of it) has of its own, from one `each` of the block to the next.
+template <class T, int N = kThreads>
 class Own {
  public:
 #if defined(__CUDA_ARCH__)
@@ -60,13 +62,14 @@ class Own {
   T& operator[](int thread) { return values_[thread]; }
 
  private:
-  T values_[kThreads]{};
+  T values_[N]{};
 #endif
 };
 
 // The threads of one block: what they do between two barriers is one `each`.
 struct Block {
   int64_t index;  // of the block
+  void* memory = nullptr;  // on the processor: what shared() gives
 
   // Runs body(thread) for each thread in [0, kThreads), then waits for all.
   template <class F>
@@ -76,6 +79,17 @@ struct Block {
     __syncthreads();
 #else
     for (int thread = 0; thread < kThreads; thread++) body(thread);
+#endif
+  }
+
+  // Memory that the threads share, of as many bytes as the functor's sharedBytes() says.
+  template <class T>
+  NT_INLINE T* shared() const {
+#if defined(__CUDA_ARCH__)
+    extern __shared__ __align__(16) unsigned char sharedByBlock[];
+    return reinterpret_cast<T*>(sharedByBlock);
+#else
+    return static_cast<T*>(memory);
 #endif
   }
 
@@ -146,7 +160,7 @@ struct Block {
 #endif
 };
 
-// Memory that the threads of a block share; at the beginning of a functor's body.
+// Memory that the threads of a block share, of a known size; at the beginning of a functor's body.
 #if defined(__CUDA_ARCH__)
 #define NT_SHARED(T, name, n) __shared__ T name[n]
 #else
@@ -168,15 +182,26 @@ __global__ void __launch_bounds__(kThreads, F::kResident) residentKernel(F body)
 template <class F>
 void blocks(Stream& stream, int64_t count, const F& body) {
   if (leftOut(count)) return;
+  size_t shared = 0;
+  if constexpr (requires { body.sharedBytes(); }) shared = body.sharedBytes();
 #if defined(__CUDACC__)
+  void (*kernel)(F);
   if constexpr (requires { F::kResident; })
-    residentKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
+    kernel = residentKernel<F>;
   else
-    blocksKernel<<<static_cast<unsigned>(count), kThreads, 0, streamOf(stream)>>>(body);
+    kernel = blocksKernel<F>;
+  if (shared > kSharedUnasked)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+          "a launch");
+  kernel<<<static_cast<unsigned>(count), kThreads, shared, streamOf(stream)>>>(body);
   checkLaunch();
 #else
-  emulatedLaunch(streamOf(stream), [count, body] {
-    for (int64_t i = 0; i < count; i++) body(Block{i});
+  emulatedLaunch(streamOf(stream), [count, shared, body] {
+    std::vector<unsigned char> memory(shared);
+    for (int64_t i = 0; i < count; i++) {
+      std::fill(memory.begin(), memory.end(), 0xff);  // no numbers: a block that reads what it hasn't written is found
+      body(Block{i, memory.data()});
+    }
   });
   checkLaunch();
 #endif

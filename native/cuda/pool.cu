@@ -1,6 +1,7 @@
 // Pooling: a thread makes a result in several neighbouring channels; the gradient a pixel, for which it looks at the
 // windows that see it.
 #include "cuda/divide.h"
+#include "cuda/epilogue.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
@@ -32,8 +33,7 @@ struct PoolBody {
         NT_UNROLL
         for (int e = 0; e < V; e++) {
           sum.of[e] += v.of[e];
-          // The first of equal values; a NaN wins.
-          if (winners.of[e] < 0 || v.of[e] > best.of[e] || (v.of[e] != v.of[e] && best.of[e] == best.of[e])) {
+          if (winners.of[e] < 0 || beats(v.of[e], best.of[e])) {
             best.of[e] = v.of[e];
             winners.of[e] = static_cast<int32_t>(place);
           }

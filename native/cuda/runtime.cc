@@ -270,6 +270,12 @@ int deviceCount() {
 
 int currentOrdinal() { return std::max(current, 0); }
 
+int attribute(cudaDeviceAttr which) {
+  int value = 0;
+  if (!described()) check(cudaDeviceGetAttribute(&value, which, currentOrdinal()), "a description");
+  return value;
+}
+
 void use(int ordinal) {
   if (current == ordinal) return;
   if (!described()) check(cudaSetDevice(ordinal), "the choice of a device");

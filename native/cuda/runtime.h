@@ -26,6 +26,8 @@ const std::string* described();
 int deviceCount();
 // The ordinal of the device that the calling thread works with (Backend::use).
 int currentOrdinal();
+// An attribute of that device; 0 where it is described.
+int attribute(cudaDeviceAttr which);
 // Opens a device's own memory for what its kernels report. Throws Error where it can't be used.
 void openDevice(int ordinal);
 

@@ -16,6 +16,8 @@ interface Case {
   bias?: boolean
   /** Of few channels, with whole windows: GPUs, too, have it and its pool as one kernel. */
   first?: boolean
+  /** The same of channels that fill products on tensor cores, in half precision. */
+  products?: boolean
 }
 
 const same = [
@@ -93,6 +95,25 @@ const cases: Case[] = [
   { x: [2, 12, 13, 16], kernel: [32, 3, 3], padding: same, pool: halved, bias: true },
   { x: [3, 16, 16, 33], kernel: [24, 3, 3], padding: same },
   { x: [3, 15, 16, 20], kernel: [40, 3, 3], stride: [2, 2], bias: true },
+  // products on tensor cores: one tile and several, that end anywhere; bands of 32 and 64 channels, not all full; kernels of every size
+  // there is; paddings, one larger than the kernel
+  { products: true, x: [1, 16, 16, 16], kernel: [16, 3, 3], padding: same, pool: halved, bias: true },
+  { products: true, x: [2, 17, 33, 32], kernel: [64, 3, 3], padding: same, pool: halved, bias: true },
+  { products: true, x: [1, 18, 20, 64], kernel: [40, 3, 3], padding: uneven, pool: halved },
+  { products: true, x: [2, 13, 14, 16], kernel: [32, 5, 5], padding: twice, pool: halved, bias: true },
+  { products: true, x: [3, 7, 9, 16], kernel: [8, 1, 1], pool: halved },
+  { products: true, x: [1, 8, 8, 128], kernel: [128, 3, 3], padding: same, pool: halved, bias: true },
+  { x: [1, 5, 7, 48], kernel: [80, 3, 3], bias: true },
+  { x: [1, 20, 18, 32], kernel: [16, 5, 5], padding: uneven, bias: true },
+  { x: [1, 4, 19, 16], kernel: [64, 1, 1] },
+  {
+    x: [1, 6, 6, 16],
+    kernel: [16, 3, 3],
+    padding: [
+      [3, 3],
+      [4, 2]
+    ]
+  },
   // windows that overlap, leave places out, reach over the edge
   {
     x: [2, 9, 9, 3],
@@ -211,17 +232,25 @@ onEachDevice('convolutions by sums', (device) => {
         if (device === 'cpu' && isLater) assert.match(String(run.programs[0]), /activation gradients fused/)
         if ((device === 'cpu' || p.first) && pool !== undefined && !isLater)
           assert.match(String(run.programs[0]), /3 pools fused/)
+        if (device !== 'cpu' && p.products && dtype !== 'float32') assert.match(String(run.programs[0]), /pools fused/)
       }
     })
   }
   for (const activation of [undefined, 'relu'] as const) {
-    it(`a NaN wins its windows, ${activation ?? 'no activation'}`, () => {
-      const values = numbers(whole([1, 8, 8, 3], 2, 0)).map((value, i) => (i === 100 ? NaN : value))
-      const [x, w] = [nt.tensor(values, [1, 8, 8, 3]), whole([4, 3, 3, 3], 2, 1)]
-      const f = (x: nt.Tensor) => nt.maxPool2d(nt.conv2d(x, w, { padding: 'same', activation } as never), 2)
-      const [want, got] = [f, nt.compile(f, { exact: true })].map((f) => numbers(f(x)))
-      assert.equal(want!.filter(Number.isNaN).length, 4 * 4)
-      assert.deepEqual(got, want)
-    })
+    for (const [channels, dtype] of [
+      [3, 'float32'],
+      [16, 'bfloat16']
+    ] as const) {
+      it(`a NaN wins its windows, ${activation ?? 'no activation'}, ${channels} channels`, () => {
+        const shape = [1, 8, 8, channels]
+        const values = numbers(whole(shape, 2, 0)).map((value, i) => (i === 33 * channels + 1 ? NaN : value))
+        const x = nt.tensor(values, shape).astype(dtype) as nt.Tensor
+        const w = whole([8, 3, 3, channels], 2, 1).astype(dtype) as nt.Tensor
+        const f = (x: nt.Tensor) => nt.maxPool2d(nt.conv2d(x, w, { padding: 'same', activation } as never), 2)
+        const [want, got] = [f, nt.compile(f, { exact: true })].map((f) => numbers(f(x)))
+        assert.equal(want!.filter(Number.isNaN).length, 4 * 8)
+        assert.deepEqual(got, want)
+      })
+    }
   }
 })

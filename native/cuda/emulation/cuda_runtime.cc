@@ -165,6 +165,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {"the processor, as a GPU", 0, 0, kMemory};
   return cudaSuccess;
 }
+// Those of an H100.
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
+  BEGIN;
+  *value = which == cudaDevAttrComputeCapabilityMajor ? 9 : 227 << 10;
+  return cudaSuccess;
+}
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = 0;
   return cudaSuccess;

@@ -15,7 +15,9 @@ std::string notedPlans() { return "{}"; }
 void setMeasuring(bool) {}
 
 // Of what is padded for cuDNN, too.
-std::unique_ptr<Prepared> convolutionByCudnn(const Call& call) { return convolutionByKernels(call); }
+std::unique_ptr<Prepared> convolutionByCudnn(const Call& call, std::unique_ptr<Prepared> rival) {
+  return rival ? std::move(rival) : convolutionByKernels(call);
+}
 std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape&) { return nullptr; }
 
 }  // namespace needletail::cuda

@@ -1,0 +1,342 @@
+// Convolutions of few channels in half precision, on tensor cores, with the ReLU and the maximum pool that follow, and
+// the gradients of their images. A library's kernels, made for many channels, leave most of the machine idle here. A
+// block makes a tile of places in up to 64 channels: the image under it and the weights lie in shared memory at once,
+// so nothing is waited for but their arrival; and a row of the image that is in registers serves all rows of the
+// kernel.
+#include <cstdlib>
+#include <string>
+
+#include "cuda/convolution.h"
+#include "cuda/divide.h"
+#include "cuda/epilogue.h"
+#include "cuda/tensor_core.h"
+#include "geometry.h"
+
+namespace needletail::cuda {
+
+namespace {
+
+constexpr int kTile = 16;  // places of a block down and across; across: the rows of one product
+constexpr int kDepth = 16;  // channels that a product takes
+constexpr int kPair = 16;  // channels that two products make
+constexpr int kSides = 2;  // warps beside one another, each with channels of its own
+constexpr int kLines = kTile / (kWarps / kSides);  // of the tile that a warp makes
+constexpr int kVec = 8;  // elements in 16 bytes
+constexpr int kPad = 8;  // elements behind each row in shared memory: eight rows' 16 bytes lie in different banks
+
+// The convolution of an image, or of the gradient with turned weights, which is the gradient of the image.
+struct Task {
+  int64_t images;
+  int height, width, depth;  // of the image
+  int rows, columns, channels;  // of the result
+  int top, left;  // padding
+  bool relu, pooled;
+  Divider bands, across, down;
+  int64_t tiles, blocks;
+
+  Task(const ConvolutionShape& s, int band) : images(s.n) {
+    const auto of = [](int64_t n) { return static_cast<int>(n); };
+    const int *low = s.params.low, tall = of(s.kh) - 1, wide = of(s.kw) - 1;
+    if (s.kernel == Kernel::convolution) {
+      height = of(s.h), width = of(s.w), depth = of(s.c), rows = of(s.oh), columns = of(s.ow), channels = of(s.o);
+      top = low[0], left = low[1];
+    } else {
+      height = of(s.oh), width = of(s.ow), depth = of(s.o), rows = of(s.h), columns = of(s.w), channels = of(s.c);
+      top = tall - low[0], left = wide - low[1];
+    }
+    relu = s.params.epilogue.activation == Activation::relu;
+    pooled = s.params.pooled;
+    const auto parts = [](int64_t n, int each) { return (n + each - 1) / each; };
+    bands = Divider(parts(channels, band)), across = Divider(parts(columns, kTile)), down = Divider(parts(rows, kTile));
+    tiles = images * parts(rows, kTile) * parts(columns, kTile);
+    blocks = tiles * parts(channels, band);
+  }
+};
+
+// A kernel of K x K. Pairs: of products that a warp makes side by side.
+template <class S, int K, int Pairs, bool Turned>
+struct TensorConvolution {
+  static constexpr int kResident = Pairs == 1 ? 2 : 1;
+  static constexpr int kBand = kSides * Pairs * kPair;  // channels that a block makes
+  static constexpr int kPitch = kBand + kPad;
+  static constexpr int kUnder = kTile + K - 1;  // of the image, down and across
+  static constexpr int kChunks = kBand / kVec;
+  Task p;
+  const S *image, *weights, *bias, *values;  // null: no bias; values of a ReLU whose gradient is multiplied in
+  S* out;
+  int32_t* positions;  // null where nobody asks for them
+
+  struct Place {
+    int64_t image;
+    int y, x, channel;
+  };
+  struct WarpSums {
+    Lanes<Sums> of[kLines][2 * Pairs];
+  };
+
+  size_t sharedBytes() const {
+    const int operands = tapRows() * tapPitch() + kUnder * kUnder * imagePitch(), results = kTile * kTile * kPitch;
+    return static_cast<size_t>(std::max(operands, results)) * sizeof(S);
+  }
+
+  NT_INLINE void operator()(const Block& block) const {
+    int64_t at = block.index;
+    Place first;
+    first.channel = static_cast<int>(p.bands.split(at)) * kBand;
+    first.x = static_cast<int>(p.across.split(at)) * kTile;
+    first.y = static_cast<int>(p.down.split(at)) * kTile;
+    first.image = at;
+    S* const taps = block.shared<S>();
+    S* const under = taps + tapRows() * tapPitch();
+    S* const results = taps;  // when the operands are no longer needed
+    OfWarps<WarpSums> sums;
+    block.each([&](int t) { bring(first, t, taps, under); });
+    eachWarp([&](int warp) { sum(warp, taps, under, sums[warp]); });
+    eachWarp([&](int warp) { finish(warp, first.channel, sums[warp], results); });
+    block.each([&](int t) { p.pooled ? putMaxima(first, t, results) : put(first, t, results); });
+  }
+
+ private:
+  // In shared memory: a row of weights for each channel of the result, [K, K, depth]; Turned: for each of the image,
+  // [K, K, kBand], and the taps in reverse. Pixels [kUnder, kUnder, depth].
+  NT_INLINE int tapRows() const { return Turned ? p.depth : kBand; }
+  NT_INLINE int tapWidth() const { return Turned ? kBand : p.depth; }
+  NT_INLINE int tapPitch() const { return K * K * tapWidth() + kPad; }
+  NT_INLINE int imagePitch() const { return p.depth + kPad; }
+
+  // copy(line, element) for each kVec elements of lines that lie together in memory: neighbours by neighbouring
+  // threads.
+  template <class F>
+  static NT_INLINE void eachChunk(int t, int lines, int width, const F& copy) {
+    const unsigned chunks = static_cast<unsigned>(width) / kVec, atOnce = kThreads / chunks;
+    const int own = static_cast<int>(t / chunks), element = static_cast<int>(t % chunks) * kVec;
+    for (int line = own < static_cast<int>(atOnce) ? own : lines; line < lines; line += atOnce) copy(line, element);
+  }
+
+  // What the first column of the kernel needs comes first, and the other columns' weights behind it.
+  NT_INLINE void bring(const Place& first, int t, S* taps, S* under) const {
+    const S* const from = image + first.image * p.height * p.width * p.depth;
+    eachChunk(t, kUnder * kUnder, p.depth, [&](int pixel, int e) {
+      const int y = first.y - p.top + pixel / kUnder, x = first.x - p.left + pixel % kUnder;
+      const bool inside = isBelow(y, p.height) && isBelow(x, p.width);
+      copyAsync(under + pixel * imagePitch() + e, from + (inside ? (y * p.width + x) * p.depth + e : 0), inside);
+    });
+    NT_UNROLL
+    for (int kx = 0; kx < K; kx++) {
+      eachChunk(t, tapRows() * K, tapWidth(), [&](int line, int e) {
+        const int row = line / K, tap = line % K * K + kx;
+        const int outer = Turned ? row : first.channel + row, inner = Turned ? first.channel + e : e;
+        const int at = (outer * K * K + (Turned ? K * K - 1 - tap : tap)) * (Turned ? p.channels : p.depth) + inner;
+        const bool inside = (Turned ? inner : outer) < p.channels;
+        copyAsync(taps + row * tapPitch() + tap * tapWidth() + e, weights + (inside ? at : 0), inside);
+      });
+      endCopies();
+    }
+  }
+
+  NT_INLINE void sum(int warp, const S* taps, const S* under, WarpSums& sums) const {
+    const int line = warp / kSides * kLines, side = warp % kSides * Pairs * kPair;
+    NT_UNROLL
+    for (int kx = 0; kx < K; kx++) {
+      awaitCopies(K - 1 - kx);
+      NT_ROLL
+      for (int k = 0; k < p.depth; k += kDepth) {
+        Lanes<Registers> lines[kLines + K - 1], part;
+        NT_UNROLL
+        for (int i = 0; i < kLines + K - 1; i++) {
+          loadMatrices<false>(lines[i], [&](int lane) {
+            return under + ((line + i) * kUnder + kx + lane % 16) * imagePitch() + k + lane / 16 * 8;
+          });
+        }
+        NT_UNROLL
+        for (int ky = 0; ky < K; ky++) {
+          NT_UNROLL
+          for (int pair = 0; pair < Pairs; pair++) {
+            loadMatrices<Turned>(part, [&](int lane) {
+              const int channel = side + pair * kPair + lane / 16 * 8, tap = (ky * K + kx) * tapWidth();
+              return Turned ? taps + (k + lane % 16) * tapPitch() + tap + channel
+                            : taps + (channel + lane % 8) * tapPitch() + tap + k + lane / 8 % 2 * 8;
+            });
+            NT_UNROLL
+            for (int i = 0; i < kLines; i++) {
+              multiply<S>(sums.of[i][2 * pair], lines[i + ky], part, 0);
+              multiply<S>(sums.of[i][2 * pair + 1], lines[i + ky], part, 1);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // The results, rounded, lie in shared memory [kTile, kTile, kBand], where a thread finds a window's together.
+  NT_INLINE void finish(int warp, int band, WarpSums& sums, S* results) const {
+    const int line = warp / kSides * kLines, side = warp % kSides * Pairs * kPair;
+    eachLane([&](int lane) {
+      Pack<S, 2> add[2 * Pairs] = {};
+      NT_UNROLL
+      for (int j = 0; j < 2 * Pairs; j++) {
+        const int channel = band + side + j * 8 + lane % 4 * 2;
+        if (bias && channel < p.channels) add[j] = loadPack<2>(bias + channel);
+      }
+      NT_UNROLL
+      for (int j = 0; j < 2 * Pairs; j++) {
+        const int channel = side + j * 8 + lane % 4 * 2;
+        NT_UNROLL
+        for (int i = 0; i < 2 * kLines; i++) {
+          Pack<S, 2> pack;
+          NT_UNROLL
+          for (int e = 0; e < 2; e++) {
+            const float sum = sums.of[i / 2][j][lane].of[i % 2 * 2 + e] + add[j].of[e];
+            pack.of[e] = S(p.relu ? activated(Activation::relu, sum) : sum);
+          }
+          storePack(results + ((line + i / 2) * kTile + lane / 4 + i % 2 * 8) * kPitch + channel, pack);
+        }
+      }
+    });
+  }
+
+  // What is loaded is fetched before the first result is stored.
+  NT_INLINE void put(const Place& first, int t, const S* results) const {
+    constexpr int kMine = kTile * kTile * kChunks / kThreads;
+    const int64_t begin = first.image * p.rows * p.columns * p.channels;
+    const int e = t % kChunks * kVec, channel = first.channel + e;
+    int at[kMine];  // -1: not in the image
+    Pack<S, kVec> relu[kMine];
+    NT_UNROLL
+    for (int i = 0; i < kMine; i++) {
+      const int place = (i * kThreads + t) / kChunks, y = first.y + place / kTile, x = first.x + place % kTile;
+      const bool inside = y < p.rows && x < p.columns && channel < p.channels;
+      at[i] = inside ? (y * p.columns + x) * p.channels + channel : -1;
+      if (values && inside) relu[i] = loadPack<kVec>(values + begin + at[i]);
+    }
+    NT_UNROLL
+    for (int i = 0; i < kMine; i++) {
+      auto pack = loadPack<kVec>(results + (i * kThreads + t) / kChunks * kPitch + e);
+      NT_UNROLL
+      for (int v = 0; v < kVec; v++) {
+        if (values && !(relu[i].of[v] > 0)) pack.of[v] = S(0.0f);
+      }
+      if (at[i] >= 0) storePack(out + begin + at[i], pack);
+    }
+  }
+
+  // Of windows of 2 x 2.
+  NT_INLINE void putMaxima(const Place& first, int t, const S* results) const {
+    constexpr int kWindows = kTile / 2;
+    const int64_t begin = first.image * (p.rows / 2) * (p.columns / 2) * p.channels;
+    NT_UNROLL
+    for (int i = 0; i < kWindows * kWindows * kChunks / kThreads; i++) {
+      const int window = (i * kThreads + t) / kChunks, e = t % kChunks * kVec, channel = first.channel + e;
+      const int down = window / kWindows * 2, across = window % kWindows * 2, y = first.y + down, x = first.x + across;
+      if (y + 1 >= p.rows || x + 1 >= p.columns || channel >= p.channels) continue;
+      Pack<S, kVec> most;
+      Pack<int32_t, kVec> winners;
+      NT_UNROLL
+      for (int place = 0; place < 4; place++) {
+        const int below = place / 2, beside = place % 2;
+        const auto pack = loadPack<kVec>(results + ((down + below) * kTile + across + beside) * kPitch + e);
+        NT_UNROLL
+        for (int v = 0; v < kVec; v++) {
+          if (place > 0 && !beats(pack.of[v], most.of[v])) continue;
+          most.of[v] = pack.of[v];
+          winners.of[v] = (y + below) * p.columns + x + beside;
+        }
+      }
+      const int64_t at = begin + (y / 2 * (p.columns / 2) + x / 2) * p.channels + channel;
+      storePack(out + at, most);
+      if (positions) storePack(positions + at, winners);
+    }
+  }
+};
+
+template <class Body>
+struct TensorRun final : Prepared {
+  using S = std::remove_cvref_t<decltype(*Body::image)>;
+  Epilogue epilogue;
+  bool positions;
+  Body body;
+  explicit TensorRun(const ConvolutionShape& s)
+      : epilogue(s.params.epilogue),
+        positions(s.positions),
+        body{Task(s, Body::kBand), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr} {}
+  void run(Stream& stream, void* const* buffers) override {
+    const int out = epilogue.outputAt();
+    const auto input = [&](int buffer) { return static_cast<const S*>(buffers[buffer]); };
+    Body now = body;
+    now.image = input(0), now.weights = input(1);
+    if (epilogue.bias) now.bias = input(2);
+    if (epilogue.activation == Activation::reluGradient) now.values = input(out - 1);
+    now.out = static_cast<S*>(buffers[out]);
+    if (positions) now.positions = static_cast<int32_t*>(buffers[out + 1]);
+    blocks(stream, body.p.blocks, now);
+  }
+};
+
+// Of the shapes that the kernel above computes.
+bool isKnown(const ConvolutionShape& s) {
+  const Convolution& c = s.params;
+  const bool forward = s.kernel == Kernel::convolution;
+  if (!forward && s.kernel != Kernel::convolutionData) return false;
+  if (s.dtype == DType::float32 || s.isMixed() || c.groups > 1 || s.kh != s.kw || (s.kh != 1 && s.kh != 3 && s.kh != 5)) return false;
+  for (int axis = 0; axis < 2; axis++) {
+    if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
+    if (c.pooled && (c.pool.size[axis] != 2 || c.pool.stride[axis] != 2 || c.pool.low[axis] != 0)) return false;
+  }
+  if (c.pooled && (!forward || s.ph != s.oh / 2 || s.pw != s.ow / 2)) return false;
+  if (c.epilogue.residual || c.epilogue.activation == Activation::gelu) return false;
+  const int64_t depth = forward ? s.c : s.o, channels = forward ? s.o : s.c;
+  if (depth == 0 || depth % kDepth != 0 || channels % kVec != 0) return false;
+  return std::max({s.h * s.w * s.c, s.oh * s.ow * s.o, s.o * s.kh * s.kw * s.c}) <= INT32_MAX;
+}
+
+template <class S, int K, int Pairs, bool Turned>
+std::unique_ptr<Prepared> prepareFor(const ConvolutionShape& s) {
+  using Run = TensorRun<TensorConvolution<S, K, Pairs, Turned>>;
+  auto run = std::make_unique<Run>(s);
+  const auto most = static_cast<size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
+  if (run->body.sharedBytes() > most || run->body.p.blocks > INT32_MAX) return nullptr;
+  return run;
+}
+template <class S, int K>
+std::unique_ptr<Prepared> prepareFor(const ConvolutionShape& s) {
+  constexpr int kNarrow = kSides * kPair;
+  if (s.kernel == Kernel::convolution) {
+    auto wide = s.o > kNarrow ? prepareFor<S, K, 2, false>(s) : nullptr;
+    return wide ? std::move(wide) : prepareFor<S, K, 1, false>(s);
+  }
+  auto wide = s.c > kNarrow ? prepareFor<S, K, 2, true>(s) : nullptr;
+  return wide ? std::move(wide) : prepareFor<S, K, 1, true>(s);
+}
+template <class S>
+std::unique_ptr<Prepared> prepareFor(const ConvolutionShape& s) {
+  switch (s.kh) {
+    case 1: return prepareFor<S, 1>(s);
+    case 3: return prepareFor<S, 3>(s);
+    default: return prepareFor<S, 5>(s);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call) {
+  static const bool off = [] {
+    const char* wish = std::getenv("NEEDLETAIL_CUDA_TENSOR");
+    return wish && std::string(wish) == "0";
+  }();
+  const ConvolutionShape s(call);
+  if (off || !isKnown(s) || attribute(cudaDevAttrComputeCapabilityMajor) < 8) return nullptr;
+  return s.dtype == DType::bfloat16 ? prepareFor<BFloat16>(s) : prepareFor<Float16>(s);
+}
+
+// A library's kernels take some ten microseconds, however small the work; these take longer from some four billion
+// operations on, those on what tiles have beyond the image among them. A kernel of 1 x 1 is a matrix product.
+bool outdoesCudnn(const Call& call) {
+  constexpr double kMost = 4e9;
+  const ConvolutionShape s(call);
+  const Task p(s, kTile);
+  const double places = static_cast<double>(p.images) * p.rows * p.columns;
+  const double covered = static_cast<double>(p.tiles) * kTile * kTile;
+  return s.kh > 1 && covered <= 2 * places && 2 * s.products() * covered < kMost * places;
+}
+
+}  // namespace needletail::cuda
