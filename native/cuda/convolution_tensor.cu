@@ -3,6 +3,7 @@
 // block makes a tile of places in up to 64 channels: the image under it and the weights lie in shared memory at once,
 // so nothing is waited for but their arrival; and a row of the image that is in registers serves all rows of the
 // kernel.
+#include <bit>
 #include <cstdlib>
 #include <string>
 
@@ -30,6 +31,7 @@ struct Task {
   int height, width, depth;  // of the image
   int rows, columns, channels;  // of the result
   int top, left;  // padding
+  int lanes;  // 1 << lanes threads bring a pixel
   bool relu, pooled;
   Divider bands, across, down;
   int64_t tiles, blocks;
@@ -44,6 +46,7 @@ struct Task {
       height = of(s.oh), width = of(s.ow), depth = of(s.o), rows = of(s.h), columns = of(s.w), channels = of(s.c);
       top = tall - low[0], left = wide - low[1];
     }
+    lanes = std::bit_width(static_cast<unsigned>(depth / kVec - 1));
     relu = s.params.epilogue.activation == Activation::relu;
     pooled = s.params.pooled;
     const auto parts = [](int64_t n, int each) { return (n + each - 1) / each; };
@@ -60,7 +63,7 @@ struct TensorConvolution {
   static constexpr int kBand = kSides * Pairs * kPair;  // channels that a block makes
   static constexpr int kPitch = kBand + kPad;
   static constexpr int kUnder = kTile + K - 1;  // of the image, down and across
-  static constexpr int kChunks = kBand / kVec;
+  static constexpr int kChunks = kBand / kVec, kBandLanes = std::bit_width(unsigned{kChunks}) - 1;
   Task p;
   const S *image, *weights, *bias, *values;  // null: no bias; values of a ReLU whose gradient is multiplied in
   S* out;
@@ -97,42 +100,47 @@ struct TensorConvolution {
   }
 
  private:
-  // In shared memory: a row of weights for each channel of the result, [K, K, depth]; Turned: for each of the image,
-  // [K, K, kBand], and the taps in reverse. Pixels [kUnder, kUnder, depth].
+  // In shared memory: pixels [kUnder, kUnder, depth], and for each channel of the result (Turned: of the image) its
+  // weights [K, K, depth] (Turned: [K, K, kBand]). There is a pad behind each pixel and each line of weights.
   NT_INLINE int tapRows() const { return Turned ? p.depth : kBand; }
   NT_INLINE int tapWidth() const { return Turned ? kBand : p.depth; }
-  NT_INLINE int tapPitch() const { return K * K * tapWidth() + kPad; }
+  NT_INLINE int tapLine() const { return K * tapWidth() + kPad; }
+  NT_INLINE int tapPitch() const { return K * tapLine(); }
   NT_INLINE int imagePitch() const { return p.depth + kPad; }
 
-  // copy(line, element) for each kVec elements of lines that lie together in memory: neighbours by neighbouring
-  // threads.
+  // copy(line, element) for each kVec elements of lines of `width`, which neighbouring threads take: 1 << lanes a line.
+  // Threads that have nothing to copy do so again what others do: there is no branch.
   template <class F>
-  static NT_INLINE void eachChunk(int t, int lines, int width, const F& copy) {
-    const unsigned chunks = static_cast<unsigned>(width) / kVec, atOnce = kThreads / chunks;
-    const int own = static_cast<int>(t / chunks), element = static_cast<int>(t % chunks) * kVec;
-    for (int line = own < static_cast<int>(atOnce) ? own : lines; line < lines; line += atOnce) copy(line, element);
+  static NT_INLINE void eachChunk(int t, int lanes, int lines, int width, const F& copy) {
+    const int atOnce = kThreads >> lanes, element = std::min((t & ((1 << lanes) - 1)) * kVec, width - kVec);
+    const int rounds = (lines + atOnce - 1) * (1 << lanes) / kThreads;
+    NT_UNROLL_FOUR
+    for (int i = 0; i < rounds; i++) copy(std::min((t >> lanes) + i * atOnce, lines - 1), element);
   }
 
   // What the first column of the kernel needs comes first, and the other columns' weights behind it.
   NT_INLINE void bring(const Place& first, int t, S* taps, S* under) const {
     const S* const from = image + first.image * p.height * p.width * p.depth;
-    eachChunk(t, kUnder * kUnder, p.depth, [&](int pixel, int e) {
+    eachChunk(t, p.lanes, kUnder * kUnder, p.depth, [&](int pixel, int e) {
       const int y = first.y - p.top + pixel / kUnder, x = first.x - p.left + pixel % kUnder;
       const bool inside = isBelow(y, p.height) && isBelow(x, p.width);
-      copyAsync(under + pixel * imagePitch() + e, from + (inside ? (y * p.width + x) * p.depth + e : 0), inside);
+      copyAsync(under + pixel * imagePitch() + e, from + (y * p.width + x) * p.depth + e, inside);
     });
+    const int width = Turned ? p.channels : p.depth, lines = (p.channels - first.channel) * K;
+    const S* const part = weights + first.channel * (Turned ? 1 : K * K * p.depth);
     NT_UNROLL
     for (int kx = 0; kx < K; kx++) {
-      eachChunk(t, tapRows() * K, tapWidth(), [&](int line, int e) {
-        const int row = line / K, tap = line % K * K + kx;
-        const int outer = Turned ? row : first.channel + row, inner = Turned ? first.channel + e : e;
-        const int at = (outer * K * K + (Turned ? K * K - 1 - tap : tap)) * (Turned ? p.channels : p.depth) + inner;
-        const bool inside = (Turned ? inner : outer) < p.channels;
-        copyAsync(taps + row * tapPitch() + tap * tapWidth() + e, weights + (inside ? at : 0), inside);
+      const int column = placeOf(kx);
+      eachChunk(t, Turned ? kBandLanes : p.lanes, tapRows() * K, tapWidth(), [&](int line, int e) {
+        const bool inside = Turned ? first.channel + e < p.channels : line < lines;
+        const int at = (line * K + column) * width + e;
+        copyAsync(taps + line * tapLine() + column * tapWidth() + e, part + at, inside);
       });
       endCopies();
     }
   }
+  // Where the weights for a row or column of the kernel lie.
+  static NT_INLINE int placeOf(int k) { return Turned ? K - 1 - k : k; }
 
   NT_INLINE void sum(int warp, const S* taps, const S* under, WarpSums& sums) const {
     const int line = warp / kSides * kLines, side = warp % kSides * Pairs * kPair;
@@ -153,7 +161,8 @@ struct TensorConvolution {
           NT_UNROLL
           for (int pair = 0; pair < Pairs; pair++) {
             loadMatrices<Turned>(part, [&](int lane) {
-              const int channel = side + pair * kPair + lane / 16 * 8, tap = (ky * K + kx) * tapWidth();
+              const int channel = side + pair * kPair + lane / 16 * 8;
+              const int tap = placeOf(ky) * tapLine() + placeOf(kx) * tapWidth();
               return Turned ? taps + (k + lane % 16) * tapPitch() + tap + channel
                             : taps + (channel + lane % 8) * tapPitch() + tap + k + lane / 8 % 2 * 8;
             });

@@ -38,7 +38,7 @@ NT_INLINE void eachLane(const F& body) {
 
 // --- copies into shared memory that go on beside what follows
 
-// 16 bytes, all zero if not `inside`; `from` is an address that can be read even then.
+// 16 bytes; zeros if not `inside`: `from` isn't read then.
 NT_INLINE void copyAsync(void* to, const void* from, bool inside) {
 #if !defined(__CUDA_ARCH__)
   inside ? std::memcpy(to, from, 16) : std::memset(to, 0, 16);
