@@ -31,11 +31,13 @@ struct Task {
   int height, width, depth;  // of the image
   int rows, columns, channels;  // of the result
   int top, left;  // padding
-  int lanes;  // 1 << lanes threads bring a pixel
+  int part;  // of the depth, which is brought at once; 1 << partLanes threads bring so much of a pixel
+  int lanes, partLanes;
   bool relu, pooled;
   Divider bands, across, down;
   int64_t tiles, blocks;
 
+  static int lanesFor(int width) { return std::bit_width(static_cast<unsigned>(width / kVec - 1)); }
   Task(const ConvolutionShape& s, int band) : images(s.n) {
     const auto of = [](int64_t n) { return static_cast<int>(n); };
     const int *low = s.params.low, tall = of(s.kh) - 1, wide = of(s.kw) - 1;
@@ -46,7 +48,8 @@ struct Task {
       height = of(s.oh), width = of(s.ow), depth = of(s.o), rows = of(s.h), columns = of(s.w), channels = of(s.c);
       top = tall - low[0], left = wide - low[1];
     }
-    lanes = std::bit_width(static_cast<unsigned>(depth / kVec - 1));
+    part = depth % 32 == 0 && depth > 32 ? 32 : kDepth;
+    lanes = lanesFor(depth), partLanes = lanesFor(part);
     relu = s.params.epilogue.activation == Activation::relu;
     pooled = s.params.pooled;
     const auto parts = [](int64_t n, int each) { return (n + each - 1) / each; };
@@ -118,25 +121,43 @@ struct TensorConvolution {
     for (int i = 0; i < rounds; i++) copy(std::min((t >> lanes) + i * atOnce, lines - 1), element);
   }
 
-  // What the first column of the kernel needs comes first, and the other columns' weights behind it.
+  // In the order in which it is needed: for the kernel's first column a part of the depth after the other, the image
+  // and the weights; then the weights of each other column.
   NT_INLINE void bring(const Place& first, int t, S* taps, S* under) const {
-    const S* const from = image + first.image * p.height * p.width * p.depth;
-    eachChunk(t, p.lanes, kUnder * kUnder, p.depth, [&](int pixel, int e) {
+    for (int k = 0; k < p.depth; k += p.part) {
+      bringPixels(first, t, k, under);
+      bringTaps(first, t, 0, k, p.part, p.partLanes, taps);
+      endCopies();
+    }
+    for (int kx = 1; kx < K; kx++) {
+      bringTaps(first, t, kx, 0, p.depth, p.lanes, taps);
+      endCopies();
+    }
+  }
+  NT_INLINE void bringPixels(const Place& first, int t, int k, S* under) const {
+    const S* const from = image + first.image * p.height * p.width * p.depth + k;
+    eachChunk(t, p.partLanes, kUnder * kUnder, p.part, [&](int pixel, int e) {
       const int y = first.y - p.top + pixel / kUnder, x = first.x - p.left + pixel % kUnder;
       const bool inside = isBelow(y, p.height) && isBelow(x, p.width);
-      copyAsync(under + pixel * imagePitch() + e, from + (y * p.width + x) * p.depth + e, inside);
+      copyAsync(under + pixel * imagePitch() + k + e, from + (y * p.width + x) * p.depth + e, inside);
     });
-    const int width = Turned ? p.channels : p.depth, lines = (p.channels - first.channel) * K;
-    const S* const part = weights + first.channel * (Turned ? 1 : K * K * p.depth);
-    NT_UNROLL
-    for (int kx = 0; kx < K; kx++) {
-      const int column = placeOf(kx);
-      eachChunk(t, Turned ? kBandLanes : p.lanes, tapRows() * K, tapWidth(), [&](int line, int e) {
-        const bool inside = Turned ? first.channel + e < p.channels : line < lines;
-        const int at = (line * K + column) * width + e;
-        copyAsync(taps + line * tapLine() + column * tapWidth() + e, part + at, inside);
+  }
+  // A column of the kernel for the channels [k, k + count) of the image, which `lanes` are for.
+  NT_INLINE void bringTaps(const Place& first, int t, int kx, int k, int count, int lanes, S* taps) const {
+    const int column = placeOf(kx);
+    if constexpr (Turned) {
+      const S* const from = weights + (static_cast<int64_t>(k) * K * K + column) * p.channels + first.channel;
+      eachChunk(t, kBandLanes, count * K, kBand, [&](int line, int e) {
+        S* const to = taps + (k * K + line) * tapLine() + column * kBand + e;
+        copyAsync(to, from + line * K * p.channels + e, first.channel + e < p.channels);
       });
-      endCopies();
+    } else {
+      const S* const from = weights + (static_cast<int64_t>(first.channel) * K * K + column) * p.depth + k;
+      const int lines = (p.channels - first.channel) * K;
+      eachChunk(t, lanes, kBand * K, count, [&](int line, int e) {
+        S* const to = taps + line * tapLine() + column * p.depth + k + e;
+        copyAsync(to, from + line * K * p.depth + e, line < lines);
+      });
     }
   }
   // Where the weights for a row or column of the kernel lie.
@@ -144,11 +165,12 @@ struct TensorConvolution {
 
   NT_INLINE void sum(int warp, const S* taps, const S* under, WarpSums& sums) const {
     const int line = warp / kSides * kLines, side = warp % kSides * Pairs * kPair;
-    NT_UNROLL
+    int later = p.depth / p.part + K - 1;  // groups of copies
+    NT_ROLL
     for (int kx = 0; kx < K; kx++) {
-      awaitCopies(K - 1 - kx);
       NT_ROLL
       for (int k = 0; k < p.depth; k += kDepth) {
+        if (k == 0 || (kx == 0 && (k & (p.part - 1)) == 0)) awaitCopies(--later);
         Lanes<Registers> lines[kLines + K - 1], part;
         NT_UNROLL
         for (int i = 0; i < kLines + K - 1; i++) {

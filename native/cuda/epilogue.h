@@ -16,7 +16,7 @@ NT_INLINE float activated(Activation activation, float x) {
 }
 
 // Whether a value takes the place of the greatest of those before it: the first of equal ones stays, a NaN wins.
-NT_INLINE bool beats(float value, float most) { return value > most || (value != value && most == most); }
+NT_INLINE bool beats(float value, float most) { return most == most && !(value <= most); }
 
 struct Finish {
   DType dtype;

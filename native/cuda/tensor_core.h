@@ -55,15 +55,15 @@ NT_INLINE void endCopies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
-// Waits until all groups of all threads but the last `later` have arrived.
+// Waits until all groups of all threads but the last `later` have arrived (of more than four later ones: but four).
 NT_INLINE void awaitCopies([[maybe_unused]] int later) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   switch (later) {
-    case 4: asm volatile("cp.async.wait_group 4;" ::: "memory"); break;
-    case 3: asm volatile("cp.async.wait_group 3;" ::: "memory"); break;
-    case 2: asm volatile("cp.async.wait_group 2;" ::: "memory"); break;
+    case 0: asm volatile("cp.async.wait_group 0;" ::: "memory"); break;
     case 1: asm volatile("cp.async.wait_group 1;" ::: "memory"); break;
-    default: asm volatile("cp.async.wait_group 0;" ::: "memory");
+    case 2: asm volatile("cp.async.wait_group 2;" ::: "memory"); break;
+    case 3: asm volatile("cp.async.wait_group 3;" ::: "memory"); break;
+    default: asm volatile("cp.async.wait_group 4;" ::: "memory");
   }
   __syncthreads();
 #endif
