@@ -37,7 +37,7 @@ struct Task {
   Divider bands, across, down;
   int64_t tiles, blocks;
 
-  static int lanesFor(int width) { return std::bit_width(static_cast<unsigned>(width / kVec - 1)); }
+  static constexpr int lanesFor(int width) { return std::bit_width(static_cast<unsigned>(width / kVec - 1)); }
   Task(const ConvolutionShape& s, int band) : images(s.n) {
     const auto of = [](int64_t n) { return static_cast<int>(n); };
     const int *low = s.params.low, tall = of(s.kh) - 1, wide = of(s.kw) - 1;
@@ -66,7 +66,7 @@ struct TensorConvolution {
   static constexpr int kBand = kSides * Pairs * kPair;  // channels that a block makes
   static constexpr int kPitch = kBand + kPad;
   static constexpr int kUnder = kTile + K - 1;  // of the image, down and across
-  static constexpr int kChunks = kBand / kVec, kBandLanes = std::bit_width(unsigned{kChunks}) - 1;
+  static constexpr int kChunks = kBand / kVec;
   Task p;
   const S *image, *weights, *bias, *values;  // null: no bias; values of a ReLU whose gradient is multiplied in
   S* out;
@@ -146,6 +146,7 @@ struct TensorConvolution {
   NT_INLINE void bringTaps(const Place& first, int t, int kx, int k, int count, int lanes, S* taps) const {
     const int column = placeOf(kx);
     if constexpr (Turned) {
+      constexpr int kBandLanes = Task::lanesFor(kBand);
       const S* const from = weights + (static_cast<int64_t>(k) * K * K + column) * p.channels + first.channel;
       eachChunk(t, kBandLanes, count * K, kBand, [&](int line, int e) {
         S* const to = taps + (k * K + line) * tapLine() + column * kBand + e;

@@ -38,10 +38,33 @@ NT_INLINE void eachLane(const F& body) {
 
 // --- copies into shared memory that go on beside what follows
 
+#if !defined(__CUDA_ARCH__)
+// Under g++ they are made when they are awaited, so that one that is awaited too late is found.
+struct Copies {
+  struct Copy {
+    void* to;
+    const void* from;
+    size_t group;  // the threads', one after the other
+  };
+  std::vector<Copy> copies;
+  size_t groups = 0;
+  void make(int later) {
+    const size_t each = groups / kThreads;
+    std::erase_if(copies, [&](const Copy& copy) {
+      if (copy.group % each + later >= each) return false;
+      copy.from ? std::memcpy(copy.to, copy.from, 16) : std::memset(copy.to, 0, 16);
+      return true;
+    });
+    if (copies.empty()) groups = 0;
+  }
+};
+inline thread_local Copies pending;
+#endif
+
 // 16 bytes; zeros if not `inside`: `from` isn't read then.
 NT_INLINE void copyAsync(void* to, const void* from, bool inside) {
 #if !defined(__CUDA_ARCH__)
-  inside ? std::memcpy(to, from, 16) : std::memset(to, 0, 16);
+  pending.copies.push_back({to, inside ? from : nullptr, pending.groups});
 #elif __CUDA_ARCH__ >= 800
   asm volatile(
       "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<uint32_t>(__cvta_generic_to_shared(to))),
@@ -51,13 +74,17 @@ NT_INLINE void copyAsync(void* to, const void* from, bool inside) {
 }
 // Ends a group of a thread's copies.
 NT_INLINE void endCopies() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#if !defined(__CUDA_ARCH__)
+  pending.groups++;
+#elif __CUDA_ARCH__ >= 800
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 // Waits until all groups of all threads but the last `later` have arrived (of more than four later ones: but four).
-NT_INLINE void awaitCopies([[maybe_unused]] int later) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+NT_INLINE void awaitCopies(int later) {
+#if !defined(__CUDA_ARCH__)
+  pending.make(later);
+#elif __CUDA_ARCH__ >= 800
   switch (later) {
     case 0: asm volatile("cp.async.wait_group 0;" ::: "memory"); break;
     case 1: asm volatile("cp.async.wait_group 1;" ::: "memory"); break;
