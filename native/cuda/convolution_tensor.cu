@@ -309,7 +309,8 @@ bool isKnown(const ConvolutionShape& s) {
   const Convolution& c = s.params;
   const bool forward = s.kernel == Kernel::convolution;
   if (!forward && s.kernel != Kernel::convolutionData) return false;
-  if (s.dtype == DType::float32 || s.isMixed() || c.groups > 1 || s.kh != s.kw || (s.kh != 1 && s.kh != 3 && s.kh != 5)) return false;
+  if (s.dtype == DType::float32 || s.isMixed() || c.groups > 1 || s.kh != s.kw || (s.kh != 1 && s.kh != 3 && s.kh != 5))
+    return false;
   for (int axis = 0; axis < 2; axis++) {
     if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
     if (c.pooled && (c.pool.size[axis] != 2 || c.pool.stride[axis] != 2 || c.pool.low[axis] != 0)) return false;
