@@ -47,6 +47,13 @@ NEEDLETAIL_DEVICE static inline double mirrored(double at, double last) {
   return at > last ? 2 * last - at : at;
 }
 
+// The parameters in the epoch that an input says, where there is one.
+NEEDLETAIL_DEVICE static inline Batch inEpoch(const Batch& p, const int32_t* epoch) {
+  Batch own = p;
+  if (epoch) own.epoch = static_cast<uint32_t>(*epoch);
+  return own;
+}
+
 // The low half of the counter of a picture's block `number`; the high half is the epoch, the key is the seed.
 NEEDLETAIL_DEVICE static inline uint64_t counter(int32_t index, uint64_t number) {
   return static_cast<uint32_t>(index) | number << 32;

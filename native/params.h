@@ -365,6 +365,8 @@ enum class BatchFill { mean, black, edge, reflect };
 // The batch op. in: images uint8 [n, h, w, c], indices int32 [b], mean float32 [c], deviation float32 [c] (in units of
 // 0..1); out: float32 [b, h, w, c]. A picture is normalised, (pixel / 255 - mean) / deviation, then changed as
 // augmentation.h says. Each change has a probability of its own; where it is 0 the other numbers don't matter.
+// With two more inputs, int32 scalars, one program makes all batches: the epoch, in place of the number, and the first
+// of the `count` indices that are taken.
 struct Batch {
   double seed = 0, epoch = 0;
   BatchFill fill = BatchFill::mean;
@@ -378,12 +380,13 @@ struct Batch {
   double noise = 0, noiseProbability = 0;  // a deviation, in units of 0..1
   int cutout = 0;  // pixels
   double cutoutProbability = 0;
+  int64_t count = 0;
   template <class F>
   void fields(F f) {
     f(seed), f(epoch), f(fill), f(flip), f(flipVertical), f(shift), f(shiftProbability), f(rotate),
         f(rotateProbability);
     f(scaleLow), f(scaleHigh), f(scaleProbability), f(crop), f(cropProbability), f(blur), f(blurProbability);
-    f(noise), f(noiseProbability), f(cutout), f(cutoutProbability);
+    f(noise), f(noiseProbability), f(cutout), f(cutoutProbability), f(count);
   }
 };
 

@@ -29,6 +29,15 @@ export interface Batch {
   fine?: Tensor<'int32'>
 }
 
+/** @internal Pictures in an order of their own, on a device. */
+export interface Listed {
+  pixels: Tensor<'uint8'>
+  /** Where they are among the pixels. */
+  rows: Tensor<'int32'>
+  labels: Tensor<'int32'>
+  fine?: Tensor<'int32'>
+}
+
 /** [height, width, channels] of one picture. @inline */
 type Shape = readonly [number, number, number]
 
@@ -389,15 +398,21 @@ export class ImageDataset {
    * augmented as `options` say; the whole set is brought there once. What chance decides for a picture depends on the seed, the epoch and the picture, not on the batch.
    */
   batch(positions: Tensor<'int32'>, options: BatchImagesOptions): Batch {
-    const { pixels, rows: all } = this.#parts
+    const { pixels, rows, ...classes } = this.list(positions)
+    return { images: batchImages(pixels, rows, options), ...classes }
+  }
+
+  /** @internal What there is of the pictures at `positions`, on their device. */
+  list(positions: Tensor<'int32'>): Listed {
+    const { pixels, rows } = this.#parts
     const { device } = positions
-    const rows = all ? gather(all.on(device), positions) : positions
-    const batch: Batch = {
-      images: batchImages(pixels.on(device), rows, options),
+    const listed: Listed = {
+      pixels: pixels.on(device),
+      rows: rows ? gather(rows.on(device), positions) : positions,
       labels: gather(this.#labels.on(device), positions)
     }
-    if (this.#fineLabels) batch.fine = gather(this.#fineLabels.on(device), positions)
-    return batch
+    if (this.#fineLabels) listed.fine = gather(this.#fineLabels.on(device), positions)
+    return listed
   }
 }
 

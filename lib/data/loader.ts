@@ -1,14 +1,15 @@
 // Batches of a set, in a seeded order, normalised and augmented on the device.
-import { setImmediate } from 'node:timers/promises'
 import { checkDevice } from '../device.js'
 import { checkInteger, checkOptions, expected } from '../errors.js'
-import type { AugmentationNumbers } from '../functional/batch.js'
+import type { AugmentationNumbers, BatchImagesOptions } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { permutation, uniform } from '../functional/random.js'
 import { arange, slice } from '../functional/shape.js'
-import type { Tensor } from '../tensor.js'
+import { keep, type Tensor } from '../tensor.js'
 import { augmentationNumbers, type Augmentation } from './augmentation.js'
 import { ImageDataset, type Batch, type Statistics } from './dataset.js'
+import { Feed } from './feed.js'
+import { Pace } from './pace.js'
 
 /** How batches are made. */
 export interface DataLoaderOptions {
@@ -37,9 +38,6 @@ export interface DataLoaderOptions {
   /** Where the batches are made, e.g. 'cuda:0'; the set's pixels are brought there once. The default device unless given. */
   device?: string | undefined
 }
-
-/** Steps that may wait in the device's queue while another batch is made. */
-const AHEAD = 2
 
 const OPTIONS = ['batchSize', 'shuffle', 'seed', 'normalize', 'augment', 'dropLast', 'balance', 'device']
 
@@ -101,26 +99,33 @@ export class DataLoader implements AsyncIterable<Batch> {
     const first = this.batch
     this.batch = 0
     const epoch = this.epoch++
+    const { device } = this
     const { length } = this.dataset
     const order = await this.#order(epoch)
-    const { device } = this
-    const { mean, std, ...changes } = this.#options
-    const [means, stds] = [tensor([...mean], { device }), tensor([...std], { device })]
-    const options = { ...changes, mean: means, std: stds, seed: this.#seed, epoch }
-    const done: Promise<unknown>[] = []
+    const options = { ...this.#images(), epoch }
+    const pace = new Pace(device)
     for (let batch = first; batch < this.length; batch++) {
       const start = batch * this.batchSize
       const positions = slice(order, start, Math.min(start + this.batchSize, length))
-      // The queue is in order: what is read behind a batch's step is there when that step is done.
-      if (done.length === AHEAD) await done.shift()
-      // Reading may be done at once, which would never let a timer run.
-      await setImmediate()
+      await pace.turn()
       yield this.dataset.batch(positions, options)
-      const step = positions.data()
-      step.catch(() => {}) // told to who waits for it; nobody does once the loop has been left
-      done.push(step)
+      pace.follow()
       positions.dispose()
     }
+  }
+
+  /** @internal The same batches, for a compiled function to make. */
+  feed(): Feed {
+    const { dataset, batchSize, device } = this
+    return new Feed({ dataset, batchSize, device, order: (epoch) => this.#order(epoch), images: this.#images() })
+  }
+
+  /** How pictures are made ready, with what lies on the device. */
+  #images(): BatchImagesOptions {
+    const { device } = this
+    const { mean, std, ...changes } = this.#options
+    const [means, stds] = [tensor([...mean], { device }), tensor([...std], { device })]
+    return { ...changes, mean: keep(means), std: keep(stds), seed: this.#seed }
   }
 
   /** The positions of an epoch's pictures. */

@@ -35,6 +35,33 @@ export function batchImages(
   indices: Tensor<'int32'>,
   options: BatchImagesOptions
 ): Tensor<'float32'> {
+  return make(images, indices, options)
+}
+
+/** Where in a list of indices a batch is, and in which epoch: scalars on the device, so that one compiled program makes all batches. */
+export interface Place {
+  epoch: Tensor<'int32'>
+  first: Tensor<'int32'>
+}
+
+/** The same of `count` of the indices, from the place on; `options.epoch` doesn't matter. */
+export function batchImagesAt(
+  images: Tensor<'uint8'>,
+  indices: Tensor<'int32'>,
+  { epoch, first }: Place,
+  count: number,
+  options: BatchImagesOptions
+): Tensor<'float32'> {
+  return make(images, indices, options, [epoch, first], count)
+}
+
+function make(
+  images: Tensor<'uint8'>,
+  indices: Tensor<'int32'>,
+  options: BatchImagesOptions,
+  place: readonly Tensor<'int32'>[] = [],
+  count = 0
+): Tensor<'float32'> {
   const op = 'batchImages'
   if (typeof options !== 'object' || options === null)
     throw expected(op, 'options with mean and std', describe(options))
@@ -42,7 +69,7 @@ export function batchImages(
   const parameters = batchParameters(op, options)
   const mean = perChannel('mean', options.mean, -Infinity, images)
   const std = perChannel('std', options.std, 0, images)
-  const batch = call('batch', [images, indices, mean, std], parameters)
+  const batch = call('batch', [images, indices, mean, std, ...place], [...parameters, count])
   if (mean !== options.mean) mean.dispose()
   if (std !== options.std) std.dispose()
   return batch

@@ -3,7 +3,9 @@ import { noGrad } from '../autograd.js'
 import { compile } from '../compile.js'
 import { checkComputation, type Computation } from '../compute.js'
 import { onDevice } from '../device.js'
+import type { Feed } from '../data/feed.js'
 import { DataLoader } from '../data/loader.js'
+import { Pace } from '../data/pace.js'
 import { ImageDataset, type Statistics } from '../data/dataset.js'
 import { checkInteger, checkOptions, checkWord, describe, expected } from '../errors.js'
 import { crossEntropy } from '../losses.js'
@@ -18,7 +20,7 @@ export interface EvaluateOptions extends Computation {
   normalize?: boolean | Statistics | undefined
   /** The class that precision, recall, F1 and the curves are about; of two classes the second unless given. */
   positive?: string | undefined
-  /** Pictures in a batch; 250 unless given. The figures don't depend on it. */
+  /** Pictures in a batch; unless given 250, and on a GPU up to 2500 where they are small. The figures don't depend on it. */
   batchSize?: number | undefined
   /** The loss of the network's outputs and the labels, a scalar; cross-entropy unless given. */
   loss?: ((outputs: Tensor, labels: Tensor<'int32'>) => Tensor) | undefined
@@ -72,33 +74,42 @@ export async function evaluate(
 export class Evaluator {
   readonly #network: Module
   readonly #dataset: ImageDataset
-  readonly #loader: DataLoader
+  readonly #batches: number
+  readonly #device: string
+  readonly #feed: Feed
   readonly #positive: number | undefined
   readonly #log: PredictionLog | undefined
-  readonly #pass: (images: Tensor, labels: Tensor<'int32'>) => Passed
+  readonly #pass: (pictures: number) => Passed
 
   /** @param options.log gets what the network makes of each picture */
   constructor(network: Module, dataset: ImageDataset, options: EvaluateOptions & { log?: PredictionLog | undefined }) {
-    const { normalize = false, batchSize = 250, loss = crossEntropy, compute = 'float32', exact = false } = options
+    const { normalize = false, loss = crossEntropy, compute = 'float32', exact = false } = options
     const { classes } = dataset
+    const { device } = network
+    const batchSize = options.batchSize ?? usualBatch(dataset, device)
     this.#network = network
     this.#dataset = dataset
-    this.#loader = new DataLoader(dataset, { batchSize, normalize, device: network.device })
+    const loader = new DataLoader(dataset, { batchSize, normalize, device })
+    this.#batches = loader.length
+    this.#device = device
+    this.#feed = loader.feed()
     const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
     this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
     const column = this.#positive
     const log = (this.#log = options.log)
-    const pass = (images: Tensor, labels: Tensor<'int32'>): Passed => {
+    const pass = (pictures: number): Passed => {
+      const { images, labels } = this.#feed.next(pictures)
       const outputs = network.forward(images)
-      checkOutputs('evaluate', outputs, images.shape[0]!, classes)
+      checkOutputs('evaluate', outputs, pictures, classes)
       const predictions = outputs.argmax(1)
       const probabilities = outputs.softmax(1)
       const probability = column === undefined ? undefined : probabilities.get(null, column)
       const details = log && detailsOf(probabilities, predictions, column)
-      return { loss: loss(outputs, labels), predictions, probability, details }
+      images.dispose()
+      return { loss: loss(outputs, labels), labels, predictions, probability, details }
     }
     const compiled = compile(pass, { compute, exact })
-    this.#pass = (images, labels) => onDevice('evaluate', images.device, () => compiled(images, labels))
+    this.#pass = (pictures) => onDevice('evaluate', device, () => noGrad(() => compiled(pictures)))
   }
 
   async run(): Promise<Evaluation> {
@@ -108,13 +119,17 @@ export class Evaluator {
     const mean = new Mean()
     this.#log?.clear()
     await this.#network.inUse(async () => {
-      for await (const { images, labels } of this.#loader) {
-        const { loss, predictions, probability, details } = noGrad(() => this.#pass(images, labels))
+      await this.#feed.open(0, 0)
+      const pace = new Pace(this.#device)
+      for (let batch = 0; batch < this.#batches; batch++) {
+        await pace.turn()
+        const { loss, labels, predictions, probability, details } = this.#pass(this.#feed.size(batch))
+        pace.follow()
         mean.update(loss, labels.size)
         confusion.update(predictions, labels)
         if (probability) scores!.update(probability, labels.equal(this.#positive!))
         if (details) this.#log!.add({ ...details, labels })
-        for (const tensor of [loss, predictions, probability, images, ...Object.values(details ?? {})])
+        for (const tensor of [loss, labels, predictions, probability, ...Object.values(details ?? {})])
           tensor?.dispose()
       }
     })
@@ -140,9 +155,21 @@ export class Evaluator {
 
 type Passed = {
   loss: Tensor
+  labels: Tensor<'int32'>
   predictions: Tensor<'int32'>
   probability: Tensor | undefined
   details: Details | undefined
+}
+
+/**
+ * Pictures in a batch. A GPU wants many: of small ones up to ten times as many, as far as they are no more values than 250 pictures
+ * of 100 x 100 are; and of one size, so that one program serves all.
+ */
+function usualBatch({ length, shape }: ImageDataset, device: string): number {
+  if (device === 'cpu') return 250
+  const values = shape[0] * shape[1] * shape[2]
+  const most = Math.min(2500, Math.max(250, Math.floor((250 * 100 * 100 * 3) / values)))
+  return Math.ceil(length / Math.ceil(length / most))
 }
 
 /** A network that doesn't fit its labels is told at the first batch, in the words of who wrote it. */

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ImageDataset } from '../data/dataset.js'
+import { Pace } from '../data/pace.js'
 import { exists } from '../data/cache.js'
 import { plans } from '../device.js'
 import { expected } from '../errors.js'
@@ -98,7 +99,7 @@ class Training {
     this.#best = new Best(plan.monitor, position, plan.earlyStopping)
     this.result = new Run(folder, plan.network)
     const { network, validation, normalize = false, positive, loss, compute, exact } = plan
-    this.#status = new StatusFile(folder, session.batches.length)
+    this.#status = new StatusFile(folder, session.batches)
     this.#reporter = new Reporter(plan, folder, (message) => this.#progress.line(message))
     const { log } = this.#reporter
     this.#evaluator =
@@ -149,13 +150,15 @@ class Training {
     const start = performance.now()
     const first = this.#position.batch
     if (first === 0) this.#session.resetFigures()
-    for await (const batch of batches) {
+    await this.#session.open(this.#position)
+    const pace = new Pace(this.#plan.device)
+    while (this.#position.batch < batches) {
+      await pace.turn()
       const number = ++this.#position.batch
-      const isStep = number % this.#plan.accumulate === 0 || number === batches.length
-      const loss = this.#session.step(batch, isStep)
-      for (const tensor of [batch.images, batch.labels, batch.fine]) tensor?.dispose()
-      const at = { epoch: this.#position.epoch + 1, batch: number, loss }
-      await this.#call((callbacks) => callbacks.onBatchEnd?.(at))
+      const isStep = number % this.#plan.accumulate === 0 || number === batches
+      const loss = this.#session.step(number - 1, isStep)
+      pace.follow()
+      if (loss) await this.#call((c) => c.onBatchEnd?.({ epoch: this.#position.epoch + 1, batch: number, loss }))
       if (this.#progress.due) await this.#draw(start, first)
       if (this.#status.due) await this.#status.write('training', this.#position)
       if (interruption.wanted) await this.#interrupt(interruption)
@@ -166,7 +169,7 @@ class Training {
 
   async #endEpoch(start: number, first: number): Promise<boolean> {
     const { optimizer, batchSize } = this.#plan
-    const done = (this.#session.batches.length - first) * batchSize
+    const done = (this.#session.batches - first) * batchSize
     const own = await this.#session.figures()
     const seconds = (performance.now() - start) / 1000
     const epoch = this.#position.epoch + 1
@@ -238,11 +241,11 @@ class Training {
     const { epoch, batch } = this.#position
     const { epochs, batchSize } = this.#plan
     const perSecond = (batch - first) / ((performance.now() - start) / 1000)
-    const left = batches.length - batch + batches.length * (epochs - epoch - 1)
+    const left = batches - batch + batches * (epochs - epoch - 1)
     this.#progress.draw({
       title: `epoch ${epoch + 1}/${epochs}`,
       done: batch,
-      total: batches.length,
+      total: batches,
       figures: await this.#session.figures(),
       rate: perSecond * batchSize,
       unit: 'images',

@@ -3,7 +3,7 @@
 import { compile, compileReplayed } from '../compile.js'
 import { onDevice } from '../device.js'
 import { DataLoader } from '../data/loader.js'
-import type { Batch } from '../data/dataset.js'
+import type { Feed } from '../data/feed.js'
 import { tensor } from '../functional/creation.js'
 import { gather } from '../functional/indexing.js'
 import { generatorState, seed } from '../functional/random.js'
@@ -19,12 +19,14 @@ import { isOfConfusion, readMetric } from './metric-names.js'
 import type { Plan } from './options.js'
 
 export class Session {
-  readonly batches: DataLoader
+  /** The number of batches in an epoch. */
+  readonly batches: number
+  readonly #feed: Feed
   readonly #plan: Plan
   readonly #average: WeightAverage | undefined
   readonly #loss = new Mean()
   readonly #confusion: Confusion
-  readonly #step: (batch: Batch, isStep: boolean) => Tensor
+  readonly #step: (pictures: number, isStep: boolean) => Tensor | undefined
 
   constructor(plan: Plan) {
     this.#plan = plan
@@ -33,7 +35,10 @@ export class Session {
     if (!network.training) network.train()
     network.to(device)
     const shuffle = true
-    this.batches = new DataLoader(train, { batchSize, shuffle, seed: plan.seed, normalize, augment, dropLast, device })
+    const loader = { batchSize, shuffle, seed: plan.seed, normalize, augment, dropLast, device }
+    const batches = new DataLoader(train, loader)
+    this.batches = batches.length
+    this.#feed = batches.feed()
     const positive = plan.positive === undefined ? {} : { positive: plan.positive }
     this.#confusion = new Confusion(train.classes, positive)
     if (plan.averageWeights !== undefined) {
@@ -43,16 +48,26 @@ export class Session {
     this.#step = this.#compileStep()
   }
 
-  /** One batch; nothing is waited for. `isStep`: whether its gradients, with those put by before, change the weights. */
-  step(batch: Batch, isStep: boolean): Tensor {
-    return this.#step(batch, isStep)
+  /** Goes on at a batch of an epoch. */
+  open({ epoch, batch }: Position): Promise<void> {
+    return this.#feed.open(epoch, batch)
   }
 
-  #compileStep(): (batch: Batch, isStep: boolean) => Tensor {
+  /**
+   * The next batch, the `number`-th of the epoch from 0; nothing is waited for. `isStep`: whether its gradients, with those put by
+   * before, change the weights. Gives the loss where a callback is to have it.
+   */
+  step(number: number, isStep: boolean): Tensor | undefined {
+    return this.#step(this.#feed.size(number), isStep)
+  }
+
+  #compileStep(): (pictures: number, isStep: boolean) => Tensor | undefined {
     const { network, optimizer, train, device } = this.#plan
     const lossOf = this.#lossFunction()
     const groups = train.fine && keep(tensor(Int32Array.from(train.fine.groups), { device }))
-    const step = ({ images, labels, fine }: Batch, isStep: boolean): Tensor => {
+    const isHeard = this.#plan.callbacks.some(({ onBatchEnd }) => onBatchEnd !== undefined)
+    const step = (pictures: number, isStep: boolean): Tensor | undefined => {
+      const { images, labels, fine } = this.#feed.next(pictures)
       const outputs = network.forward(images)
       if (!this.#plan.loss) checkOutputs('fit', outputs, images.shape[0]!, train.fine?.classes ?? train.classes)
       const loss = lossOf(outputs, fine ?? labels)
@@ -63,13 +78,14 @@ export class Session {
       this.#loss.update(loss.detach(), labels.size)
       const predictions = outputs.detach().argmax(1)
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
-      return loss.detach()
+      for (const one of [images, labels, fine]) one?.dispose()
+      return isHeard ? loss.detach() : undefined
     }
     // The first steps of a process that goes on with a run must be as they would have been without an end. On the CPU a
     // step gives the same bits compiled or not.
     const compiling = device === 'cpu' ? compile : compileReplayed
     const compiled = compiling(step, { compute: this.#plan.compute, exact: this.#plan.exact })
-    return (batch, isStep) => onDevice('fit', device, () => compiled(batch, isStep))
+    return (pictures, isStep) => onDevice('fit', device, () => compiled(pictures, isStep))
   }
 
   #lossFunction(): (outputs: Tensor, labels: Tensor<'int32'>) => Tensor {
@@ -146,7 +162,5 @@ export class Session {
     assign(generatorState(device), groupOf(checkpoint, 'random')['state']!.to(device) as Tensor<'int64'>)
     this.#loss.loadState(groupOf(checkpoint, 'loss'))
     this.#confusion.loadState(groupOf(checkpoint, 'confusion'))
-    this.batches.epoch = checkpoint.position.epoch
-    this.batches.batch = checkpoint.position.batch
   }
 }

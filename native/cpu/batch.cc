@@ -32,7 +32,8 @@ using augmentation::mirrored;
 
 struct BatchRun final : Prepared {
   Batch params;
-  int64_t pictures, count, height, width, channels;
+  int64_t pictures, listed, count, height, width, channels;
+  bool placed;  // whether epoch and first index are inputs
   int64_t radius;
   int team;
   bool map, blur;  // whether a picture may be mapped, blurred
@@ -64,8 +65,17 @@ struct BatchRun final : Prepared {
     const auto* indices = static_cast<const int32_t*>(buffers[1]);
     const auto* mean = static_cast<const float*>(buffers[2]);
     const auto* deviation = static_cast<const float*>(buffers[3]);
-    auto* out = static_cast<float*>(buffers[4]);
+    const auto* epoch = placed ? static_cast<const int32_t*>(buffers[4]) : nullptr;
+    auto* out = static_cast<float*>(buffers[placed ? 6 : 4]);
+    if (placed && count > 0) {
+      const int32_t first = *static_cast<const int32_t*>(buffers[5]);
+      const auto last = static_cast<int32_t>(std::min<int64_t>(int64_t{first} + count - 1, INT32_MAX));
+      checkRange(&first, 1, listed, "indices");
+      checkRange(&last, 1, listed, "indices");
+      indices += first;
+    }
     checkRange(indices, count, pictures, "indices");
+    const Batch now = augmentation::inEpoch(params, epoch);
     float* workspace = static_cast<float*>(stream.workspace);
     const Shared all = shared(workspace);
     for (int v = 0; v < 256; v++) {
@@ -82,13 +92,14 @@ struct BatchRun final : Prepared {
     // Some pictures take longer than others; which thread takes which changes nothing.
 #pragma omp parallel for schedule(dynamic, 4) num_threads(team) if (team > 1)
     for (int64_t i = 0; i < count; i++) {
-      picture(images + indices[i] * size, indices[i], all, workspace + sharedFloats() + own * omp_get_thread_num(),
+      picture(now, images + indices[i] * size, indices[i], all, workspace + sharedFloats() + own * omp_get_thread_num(),
               out + i * size);
     }
   }
 
-  void picture(const uint8_t* image, int32_t index, const Shared& all, float* scratch, float* out) const {
-    const augmentation::Changes changes = augmentation::changesOf(params, index, height, width);
+  void picture(const Batch& now, const uint8_t* image, int32_t index, const Shared& all, float* scratch,
+               float* out) const {
+    const augmentation::Changes changes = augmentation::changesOf(now, index, height, width);
     const int64_t size = height * width * channels;
     float* const inner = scratch + bordered;
     int32_t* const table = reinterpret_cast<int32_t*>(inner + mapped + line);
@@ -104,7 +115,7 @@ struct BatchRun final : Prepared {
       if (!(changes.sigma > 0)) std::copy_n(inner, size, out);
     }
     if (changes.sigma > 0) blurred(inner, changes.sigma, scratch, inner + mapped, out);
-    if (changes.noise) batchNoiseForIsa()(params, index, size, channels, all.deviations, out);
+    if (changes.noise) batchNoiseForIsa()(now, index, size, channels, all.deviations, out);
     if (changes.cutout) cut(changes, out);
   }
 
@@ -223,8 +234,10 @@ std::unique_ptr<Prepared> prepareBatch(const Call& call) {
   run->height = images[1];
   run->width = images[2];
   run->channels = images[3];
-  run->count = call.in[1].shape[0];
   const Batch& p = run->params;
+  run->placed = call.in.size() > 4;
+  run->listed = call.in[1].shape[0];
+  run->count = call.out[0].shape[0];
   run->map = p.rotateProbability > 0 || p.scaleProbability > 0 || p.cropProbability > 0;
   run->blur = p.blurProbability > 0;
   run->radius = run->blur ? augmentation::blurRadius(p) : 0;

@@ -28,7 +28,7 @@ constexpr int kTaps = 2 * augmentation::kMaxRadius + 1;
 enum Step { kMap = 1, kAlongRows = 2, kAlongColumns = 4 };
 
 struct BatchSizes {
-  int64_t pictures, count, height, width, channels;
+  int64_t pictures, listed, count, height, width, channels;  // listed: indices, of which a batch has `count`
   int64_t margin;  // on each side, of what is blurred
   // Values of a channel before it is blurred along rows, along columns.
   int64_t mapped() const { return height * (width + 2 * margin); }
@@ -54,20 +54,22 @@ struct BatchBody {
   };
 
   Batch params;
-  int64_t pictures, units;  // units: blocks of a picture
+  int64_t pictures, listed, units;  // units: blocks of a picture
   Index height, width, channels, radius;
   Divider byUnits, byRow, byWide, byLanes;
   int steps;
   const uint8_t* images;
   const int32_t* indices;
   const float *mean, *deviation;
+  const int32_t *epoch, *first;  // null where the parameters say all
   float* out;
   float *mapped, *across;  // not for kWhole: of the whole batch, where some are blurred
   Report report;
 
-  BatchBody(const Batch& batch, const BatchSizes& s, int does, void* const* buffers, Stream& stream)
+  BatchBody(const Batch& batch, const BatchSizes& s, int does, bool isPlaced, void* const* buffers, Stream& stream)
       : params(batch),
         pictures(s.pictures),
+        listed(s.listed),
         units(kWhole ? s.channels : (s.height * s.width * s.channels + kPart - 1) / kPart),
         height(static_cast<Index>(s.height)),
         width(static_cast<Index>(s.width)),
@@ -82,7 +84,9 @@ struct BatchBody {
         indices(static_cast<const int32_t*>(buffers[1])),
         mean(static_cast<const float*>(buffers[2])),
         deviation(static_cast<const float*>(buffers[3])),
-        out(static_cast<float*>(buffers[4])),
+        epoch(isPlaced ? static_cast<const int32_t*>(buffers[4]) : nullptr),
+        first(isPlaced ? static_cast<const int32_t*>(buffers[5]) : nullptr),
+        out(static_cast<float*>(buffers[isPlaced ? 6 : 4])),
         mapped(static_cast<float*>(stream.workspace)),
         across(mapped + (kWhole ? 0 : s.count * s.channels * s.mapped())),
         report(stream, Wrong::index) {}
@@ -93,11 +97,14 @@ struct BatchBody {
   NT_INLINE void operator()(const Block& block) const {
     int64_t at = block.index;
     const Index unit = static_cast<Index>(byUnits.split(at));
-    const int32_t index = indices[at];
-    if (!report.within(index, pictures)) return;  // the same for all threads
+    const int64_t place = (first ? *first : 0) + at;
+    if (!report.within(place, listed)) return;  // the same for all threads
+    const int32_t index = indices[place];
+    if (!report.within(index, pictures)) return;
     const int64_t size = int64_t{height} * width * channels;
     Job job{index, kWhole ? unit : 0, images + index * size, nullptr, out + at * size, {}};
-    job.changes = block.once([&] { return augmentation::changesOf(params, index, height, width); });
+    job.changes =
+        block.once([&] { return augmentation::changesOf(augmentation::inEpoch(params, epoch), index, height, width); });
     if constexpr (kWhole) {
       NT_SHARED(float, first, kPlane);
       NT_SHARED(float, second, kPlane);
@@ -221,7 +228,7 @@ struct BatchBody {
   NT_INLINE float noise(int32_t index, int64_t i) const {
     const philox::Block words = philox::block(static_cast<uint64_t>(params.seed),
                                               augmentation::noiseCounter(index, static_cast<uint64_t>(i / 4)),
-                                              static_cast<uint64_t>(params.epoch));
+                                              static_cast<uint64_t>(augmentation::inEpoch(params, epoch).epoch));
     float a, b;
     const bool isLater = i % 4 > 1;
     philox::normalPair(words.word[isLater ? 2 : 0], words.word[isLater ? 3 : 1], a, b);
@@ -232,9 +239,10 @@ struct BatchBody {
 struct BatchRun final : Prepared {
   Batch params;
   BatchSizes sizes;
+  bool isPlaced;
   void run(Stream& stream, void* const* buffers) override {
     const auto launch = [&]<bool kWhole>(int steps) {
-      const BatchBody<kWhole> body(params, sizes, steps, buffers, stream);
+      const BatchBody<kWhole> body(params, sizes, steps, isPlaced, buffers, stream);
       blocks(stream, sizes.count * body.units, body);
     };
     const bool isBlurred = params.blurProbability > 0;
@@ -291,8 +299,14 @@ std::unique_ptr<Prepared> prepareBatch(const Call& call) {
   run->params = read<Batch>(call.params);
   const Shape& images = call.in[0].shape;
   const bool isBlurred = run->params.blurProbability > 0;
-  const BatchSizes sizes = run->sizes = {images[0], call.in[1].shape[0], images[1],
-                                         images[2], images[3],           augmentation::blurRadius(run->params)};
+  const BatchSizes sizes = run->sizes = {images[0],
+                                         call.in[1].shape[0],
+                                         call.out[0].shape[0],
+                                         images[1],
+                                         images[2],
+                                         images[3],
+                                         augmentation::blurRadius(run->params)};
+  run->isPlaced = call.in.size() > 4;
   if (isBlurred && !sizes.fits()) {
     run->workspace =
         static_cast<size_t>(sizes.count * sizes.channels * (sizes.mapped() + sizes.across())) * sizeof(float);

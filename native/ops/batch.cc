@@ -51,7 +51,8 @@ void checkAugmentation(const Arguments& args) {
 }
 
 Specs inferBatch(const Arguments& args) {
-  requireTensors(args, 4);
+  const bool isPlaced = args.in.size() > 4;
+  requireTensors(args, isPlaced ? 6 : 4);
   const Spec& images = args.spec(0);
   const Spec& indices = args.spec(1);
   if (images.dtype != DType::uint8 || images.shape.rank() != 4) {
@@ -65,8 +66,15 @@ Specs inferBatch(const Arguments& args) {
                 args.spec(i).text());
     }
   }
+  for (int i = 4; isPlaced && i < 6; i++) {
+    if (args.spec(i) != Spec{DType::int32, {}}) {
+      args.fail(i == 4 ? "the epoch as int32 []" : "the first of the indices as int32 []", args.spec(i).text());
+    }
+  }
   checkAugmentation(args);
-  return {{DType::float32, {indices.shape[0], images.shape[1], images.shape[2], channels}}};
+  const int64_t listed = indices.shape[0];
+  const int64_t count = wholeParam(args, 20, "a number of the indices", 0, isPlaced ? listed : 0);
+  return {{DType::float32, {isPlaced ? count : listed, images.shape[1], images.shape[2], channels}}};
 }
 
 void forwardBatch(const Arguments& args, Tensors& out) { issue(Kernel::batch, args.params, args.in, out); }

@@ -1,6 +1,7 @@
 // The batch op: gathering, normalising, flips and shifts.
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
+import { batchImagesAt } from '../../lib/functional/batch.js'
 import { near } from './support.js'
 import { onEachDevice } from '../support/devices.js'
 
@@ -101,6 +102,30 @@ onEachDevice('batchImages', () => {
     assert.deepEqual(nt.batchImages(images(), ints(), { mean, std }).shape, [0, height, width, channels])
     const flat = nt.batchImages(nt.zeros([2, 0, 4, 3], { dtype: 'uint8' }), ints(1), { mean, std, shift: 1 })
     assert.equal((await flat.data()).length, 0)
+  })
+
+  it('makes all batches of all epochs by one program', async () => {
+    const list = ints(3, 0, 4, 1, 2, 2, 0)
+    const place = { epoch: nt.zeros([], { dtype: 'int32' }), first: nt.zeros([], { dtype: 'int32' }) }
+    const means = { mean: nt.tensor(mean), std: nt.tensor(std) }
+    const options = { ...means, seed: 3, flip: 0.5, rotate: 25, blur: 1, noise: 0.1 }
+    const three = nt.compile(() => batchImagesAt(images(), list, place, 3, options))
+    for (let epoch = 0; epoch < 3; epoch++) {
+      for (const first of [4, 0, 2]) {
+        nt.assign(place.epoch, epoch)
+        nt.assign(place.first, first)
+        const wanted = nt.batchImages(images(), list.slice(first, first + 3), { ...options, epoch })
+        assert.deepEqual(await three().data(), await wanted.data())
+      }
+    }
+    assert.equal(three.programs.length, 1)
+    for (const [first, got] of [
+      [5, 7],
+      [-1, -1]
+    ]) {
+      nt.assign(place.first, first!)
+      await assert.rejects(three().data(), new RegExp(`batch: expected indices in \\[0, 7\\), got ${got}`))
+    }
   })
 
   it('fails in the queue for an index that is none', async () => {

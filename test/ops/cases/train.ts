@@ -107,7 +107,7 @@ const images = () => nt.zeros([2, 2, 2, 3], { dtype: 'uint8' })
 const three = () => nt.ones([3])
 
 /** The batch op's numbers where nothing is changed, in the order of Batch in native/params.h. */
-const plain = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+const plain = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
 /** Mistakes in one of them. */
 const wrongNumbers: [name: string, at: number, value: number, message: RegExp][] = [
   ['half a seed', 0, 0.5, /a seed and an epoch .*got 0\.5 and 0/],
@@ -130,7 +130,8 @@ const wrongNumbers: [name: string, at: number, value: number, message: RegExp][]
   ['a negative noise', 16, -1, /a noise of a deviation in \[0, 100\], got -1/],
   ['a noise above 1', 17, 4, /a probability of noise in \[0, 1\], got 4/],
   ['half a cutout', 18, 0.5, /a cutout of whole pixels in \[0, 1000000\], got 0\.5/],
-  ['a cutout above 1', 19, Infinity, /a probability of cutting out in \[0, 1\], got inf/]
+  ['a cutout above 1', 19, Infinity, /a probability of cutting out in \[0, 1\], got inf/],
+  ['a number of indices without a place', 20, 1, /a number of the indices in \[0, 0\], got 1/]
 ]
 
 export const train = rows({
@@ -196,6 +197,22 @@ export const train = rows({
           plain,
           /deviations float32 \[3\].*got float32 \[1\]/
         ]
+      ),
+      ...raw(
+        'batch',
+        [
+          'an epoch that is a float',
+          () => [images(), ints([0]), three(), three(), nt.zeros([]), nt.zeros([], { dtype: 'int32' })],
+          plain,
+          /the epoch as int32 \[\], got float32/
+        ],
+        [
+          'a list of first indices',
+          () => [images(), ints([0]), three(), three(), nt.zeros([], { dtype: 'int32' }), ints([0])],
+          plain,
+          /the first of the indices as int32 \[\], got int32 \[1\]/
+        ],
+        ['an epoch alone', () => [images(), ints([0]), three(), three(), ints([0])], plain, /6 tensors, got 5/]
       ),
       ...raw(
         'batch',
