@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,15 @@ namespace {
 constexpr int kScratchHandles = 1 << 14, kScratchNumbers = 1 << 12;
 constexpr int64_t kReportStep = 1 << 20;  // bytes by which memory changes before the garbage collector hears of it
 
-// How the queue's thread reaches a JavaScript thread, which may have gone: its threadsafe function must not be touched
+// How a queue's threads reach a JavaScript thread, which may have gone: its threadsafe function must not be touched
 // then.
 struct Mailbox {
-  std::mutex mutex;
+  std::shared_mutex mutex;  // shared by those who put letters in
   napi_threadsafe_function function = nullptr;  // none: the thread has gone
   // `write` fills memory of that thread, which stays as long as it runs.
   template <class F>
   bool put(void* letter, F write) {
-    std::lock_guard lock(mutex);
+    std::shared_lock lock(mutex);
     if (!function) return false;
     write();
     return napi_call_threadsafe_function(function, letter, napi_tsfn_nonblocking) == napi_ok;

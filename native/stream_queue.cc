@@ -149,7 +149,7 @@ void StreamQueue::read(const void* from, size_t bytes, Reader reader) {
   Failure failure = from ? failureOf(from) : takeFailure();
   if (failure || bytes == 0) {
     return later(
-        [from, failure, reader = std::move(reader)](Failure later) { reader(from, failure ? failure : later); });
+        few_, [from, failure, reader = std::move(reader)](Failure later) { reader(from, failure ? failure : later); });
   }
   auto block = takeBlock(bytes);
   try {
@@ -158,7 +158,7 @@ void StreamQueue::read(const void* from, size_t bytes, Reader reader) {
     giveBack(block);
     throw;
   }
-  later([this, block, reader = std::move(reader)](Failure failure) {
+  later(bytes > kLeastBlock ? many_ : few_, [this, block, reader = std::move(reader)](Failure failure) {
     reader(block->memory.get(), failure);
     giveBack(block);
   });
@@ -192,26 +192,25 @@ void StreamQueue::wait() {
   if (Failure failure = takeComplaint()) fail(failure, nullptr, 0, 0);
 }
 
-void StreamQueue::later(std::function<void(Failure)> then) {
+void StreamQueue::later(Line& line, std::function<void(Failure)> then) {
   std::unique_ptr<Mark> here = mark();
-  std::lock_guard lock(waitingMutex_);
-  waiting_.push_back({std::move(here), stream_.op, std::move(then)});
+  std::lock_guard lock(line.mutex);
+  line.waiting.push_back({std::move(here), stream_.op, std::move(then)});
   pendingReads_++;
-  if (!started_) {
-    started_ = true;
-    std::thread([this] { work(); }).detach();  // never joined, as ThreadQueue's
+  if (!std::exchange(line.isServed, true)) {
+    std::thread([this, &line] { serve(line); }).detach();  // never joined, as ThreadQueue's
   }
-  wakeUp_.notify_one();
+  line.wakeUp.notify_one();
 }
 
-void StreamQueue::work() {
+void StreamQueue::serve(Line& line) {
   for (;;) {
     Waiting next;
     {
-      std::unique_lock lock(waitingMutex_);
-      wakeUp_.wait(lock, [this] { return !waiting_.empty(); });
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+      std::unique_lock lock(line.mutex);
+      line.wakeUp.wait(lock, [&] { return !line.waiting.empty(); });
+      next = std::move(line.waiting.front());
+      line.waiting.pop_front();
     }
     Failure failure;
     try {
@@ -223,7 +222,7 @@ void StreamQueue::work() {
     } catch (const Error& error) {
       failure = std::make_shared<const Error>(error);
     }
-    std::lock_guard running(running_);
+    std::shared_lock running(running_);
     if (!stopping_.load()) next.then(failure);
     pendingReads_--;
   }

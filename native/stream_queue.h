@@ -1,9 +1,10 @@
-// The queue of a device with streams of its own (CUDA): pushing is enqueuing, on the caller's thread. A thread waits
-// for what is read, so that nobody else has to.
+// The queue of a device with streams of its own (CUDA): pushing is enqueuing, on the caller's thread. Threads wait for
+// what is read, so that nobody else has to.
 #pragma once
 #include <condition_variable>
 #include <deque>
 #include <list>
+#include <shared_mutex>
 #include <string>
 
 #include "queue.h"
@@ -46,14 +47,21 @@ class StreamQueue final : public Queue {
     const char* op;
     std::function<void(Failure)> then;
   };
+  // Who waits, in order, for one thread to call.
+  struct Line {
+    std::mutex mutex;
+    std::condition_variable wakeUp;
+    std::deque<Waiting> waiting;
+    bool isServed = false;
+  };
 
   std::unique_ptr<Mark> mark();
   // What is wrong with values, found by kernels that have run; null: nothing.
   Failure takeComplaint();
   Blocks::iterator takeBlock(size_t bytes);
   void giveBack(Blocks::iterator block);
-  void later(std::function<void(Failure)> then);
-  void work();
+  void later(Line& line, std::function<void(Failure)> then);
+  void serve(Line& line);
   void pace();
 
   Device& device_;
@@ -72,13 +80,10 @@ class StreamQueue final : public Queue {
   std::mutex complaintMutex_;
   Failure complaint_;
 
-  std::mutex running_;  // held while a reader runs
-  std::mutex waitingMutex_;
-  std::condition_variable wakeUp_;
-  std::deque<Waiting> waiting_;
+  std::shared_mutex running_;  // shared by readers while they run
+  Line few_, many_;  // by how many bytes are read: copying many holds nobody up who waits for what came after them
   std::atomic<uint64_t> pendingReads_{0};
   std::atomic<bool> stopping_{false};
-  bool started_ = false;
 };
 
 }  // namespace needletail

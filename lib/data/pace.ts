@@ -6,14 +6,10 @@ import { keep, type Tensor } from '../tensor.js'
 /** Steps that may wait in the device's queue while another is made. */
 const AHEAD = 2
 
-/** Milliseconds for which timers and other work may be kept waiting. */
-const PATIENCE = 4
-
 /** Holds a loop back while two of its steps wait in the device's queue, and lets timers run, so that one that reads nothing stays bounded. */
 export class Pace {
   readonly #done: Promise<unknown>[] = []
   readonly #nothing: Tensor
-  #rested = performance.now()
 
   constructor(device: string) {
     this.#nothing = keep(zeros([0], { device }))
@@ -23,9 +19,7 @@ export class Pace {
   async turn(): Promise<void> {
     if (this.#done.length === AHEAD) await this.#done.shift()
     // Reading may be done at once, which would never let a timer run.
-    if (performance.now() - this.#rested < PATIENCE) return
     await setImmediate()
-    this.#rested = performance.now()
   }
 
   /** Behind a step: the queue is in order, and what is read now, of which nothing has to be copied, is there when the step is done. */

@@ -28,6 +28,17 @@ export async function writeSafetensors(
   tensors: Named<Tensor<DType>>,
   metadata: Named<string> = {}
 ): Promise<void> {
+  await takeSafetensors(tensors, metadata)(path)
+}
+
+/**
+ * @internal Takes the values of tensors as they are now: all reads are put in the queue at once, and a step that is taken meanwhile
+ * doesn't show. Gives what writes them, as `writeSafetensors`, which may be done later.
+ */
+export function takeSafetensors(
+  tensors: Named<Tensor<DType>>,
+  metadata: Named<string>
+): (path: string) => Promise<void> {
   const named = uniqueNames(tensors)
   for (const [name, tensor] of named) {
     if (!(tensor instanceof Tensor)) throw expected('writeSafetensors', `a tensor as ${name}`, quoted(tensor))
@@ -37,16 +48,17 @@ export async function writeSafetensors(
     if (typeof text !== 'string') throw expected('writeSafetensors', `text as metadata ${name}`, quoted(text))
   }
   const entries = layOut([...named].map(([name, { dtype, shape }]) => [name, dtype, shape]))
-  // All reads are put in the queue before the first wait: a step that is taken meanwhile doesn't show in the file.
-  const contents = [...entries.keys()].map((name) => named.get(name)!.bytes())
-  const settled = await Promise.allSettled(contents)
-  await writeAtomically(path, async (file) => {
-    await writeAll(file, encodeHeader({ entries, metadata: texts }))
-    for (const content of settled) {
-      if (content.status === 'rejected') throw content.reason
-      await writeAll(file, content.value)
-    }
-  })
+  const contents = Promise.allSettled([...entries.keys()].map((name) => named.get(name)!.bytes()))
+  return async (path) => {
+    const settled = await contents
+    await writeAtomically(path, async (file) => {
+      await writeAll(file, encodeHeader({ entries, metadata: texts }))
+      for (const content of settled) {
+        if (content.status === 'rejected') throw content.reason
+        await writeAll(file, content.value)
+      }
+    })
+  }
 }
 
 /**

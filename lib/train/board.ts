@@ -36,11 +36,15 @@ export class Board {
   /** The figures of an epoch, a row of metrics.csv; and the weights, where that doesn't hold the training up. */
   async epoch({ epoch, ...figures }: Readonly<Record<string, number>> & { epoch: number }): Promise<void> {
     const named = Object.entries(figures).map(([name, value]) => [tagOf(name), value] as const)
-    await this.#writer.scalars(Object.fromEntries(named), epoch)
     const begun = performance.now()
-    if (this.#spent + this.#last > SHARE * (begun - this.#start)) return
-    const weights = this.#plan.network.namedParameters()
-    await Promise.all([...weights].map(([name, weight]) => this.#writer.histogram(`weights/${name}`, weight, epoch)))
+    const isShort = this.#spent + this.#last <= SHARE * (begun - this.#start)
+    const weights = isShort ? [...this.#plan.network.namedParameters()] : []
+    // All of it is taken now: the weights are about to be others.
+    await Promise.all([
+      this.#writer.scalars(Object.fromEntries(named), epoch),
+      ...weights.map(([name, weight]) => this.#writer.histogram(`weights/${name}`, weight, epoch))
+    ])
+    if (!isShort) return
     this.#last = performance.now() - begun
     this.#spent += this.#last
   }

@@ -133,23 +133,22 @@ export class Evaluator {
           tensor?.dispose()
       }
     })
-    return {
-      pictures: this.#dataset.length,
-      loss: await mean.value(),
-      accuracy: await confusion.accuracy(),
-      precision: await confusion.precision(),
-      recall: await confusion.recall(),
-      f1: await confusion.f1(),
-      confusion,
-      scores
-    }
+    const read = [mean.value(), confusion.accuracy(), confusion.precision(), confusion.recall(), confusion.f1()]
+    const [loss, accuracy, precision, recall, f1] = (await Promise.all(read)) as [
+      number,
+      number,
+      number,
+      number,
+      number
+    ]
+    return { pictures: this.#dataset.length, loss, accuracy, precision, recall, f1, confusion, scores }
   }
 
   /** The figures of an evaluation by name: the loss and the metrics asked for. */
   static async figures(evaluation: Evaluation, metrics: readonly MetricName[]): Promise<Record<string, number>> {
-    const figures: Record<string, number> = { loss: evaluation.loss }
-    for (const name of metrics) figures[name] = await readMetric(name, evaluation.confusion, evaluation.scores)
-    return figures
+    const { loss, confusion, scores } = evaluation
+    const values = await Promise.all(metrics.map((name) => readMetric(name, confusion, scores)))
+    return { loss, ...Object.fromEntries(metrics.map((name, i) => [name, values[i]!])) }
   }
 }
 

@@ -7,6 +7,7 @@ import { exists } from '../data/cache.js'
 import { plans } from '../device.js'
 import { expected } from '../errors.js'
 import type { Module } from '../nn/module.js'
+import { Behind } from './behind.js'
 import { Board } from './board.js'
 import type { EpochFigures } from './callbacks.js'
 import { readCheckpoint, type Position } from './checkpoint.js'
@@ -72,7 +73,7 @@ async function restore(folder: string, session: Session, network: Module): Promi
   }
   const position = { epoch: 0, batch: 0, bestEpoch: 0, bestValue: NaN }
   // What is yet to be made follows from the seed; what is there would be lost if the process were killed in the first epoch.
-  if (network.built) await session.save(path, position)
+  if (network.built) await session.take(position)(path)
   return position
 }
 
@@ -87,6 +88,8 @@ class Training {
   readonly #reporter: Reporter
   readonly #status: StatusFile
   readonly #evaluator: Evaluator | undefined
+  readonly #behind = new Behind()
+  #plans = '{}'
   #table!: MetricsTable
   #board: Board | undefined
 
@@ -133,7 +136,9 @@ class Training {
       await this.#call((callbacks) => callbacks.onStart?.(this.result))
       let goesOn = !this.#best.isWaitedFor
       while (goesOn && this.#position.epoch < this.#plan.pauseAfter) goesOn = await this.#epoch(interruption)
+      await this.#behind.done()
     } catch (error) {
+      await this.#behind.done().catch(() => {})
       await this.#status.write(interruption.wanted ? 'stopped' : 'failed', this.#position)
       throw error
     }
@@ -162,7 +167,10 @@ class Training {
       if (this.#progress.due) await this.#draw(start, first)
       if (this.#status.due) await this.#status.write('training', this.#position)
       if (interruption.wanted) await this.#interrupt(interruption)
-      else if (this.#plan.saveEvery && number % this.#plan.saveEvery === 0) await this.#save()
+      else if (this.#plan.saveEvery && number % this.#plan.saveEvery === 0) {
+        this.#save()
+        await this.#behind.done()
+      }
     }
     return this.#endEpoch(start, first)
   }
@@ -172,6 +180,7 @@ class Training {
     const done = (this.#session.batches - first) * batchSize
     const own = await this.#session.figures()
     const seconds = (performance.now() - start) / 1000
+    await this.#behind.done() // what the epoch before has left, so that no more than one is in memory
     const epoch = this.#position.epoch + 1
     if (!Number.isFinite(own['loss'])) {
       const hint = `Lower the learning rate, or clip gradients. ${this.#folder} has the epoch before.`
@@ -183,17 +192,19 @@ class Training {
     Object.assign(this.#position, { epoch, batch: 0 })
     const total = (performance.now() - start) / 1000
     const row = { epoch, ...figures, learningRate, seconds: total, imagesPerSecond: done / seconds }
-    await this.#table.add(row)
-    await this.#board?.epoch(row)
+    this.#behind.add(() => this.#table.add(row))
+    if (this.#board) this.#behind.follow(this.#board.epoch(row))
     if (watched && this.#best.take(epoch, watched)) {
-      await this.#session.saveWeights(join(this.#folder, FILES.best), this.#position)
+      const write = this.#session.takeWeights(this.#position)
+      this.#behind.add(() => write(join(this.#folder, FILES.best)))
     }
-    await this.#save()
-    await this.#status.write('training', this.#position)
-    await this.#reporter.update(epoch)
+    this.#save()
+    if (this.#status.due) await this.#status.write('training', this.#position)
+    await this.#reporter.update(epoch, () => this.#behind.done())
     const title = `epoch ${epoch}/${this.#plan.epochs}`
     const speed = `${count(Math.round(done / seconds))} images/s  ${duration(total)}`
     this.#progress.line([title, ...figureTexts(figures), speed].join('  '))
+    if (this.#plan.callbacks.some(({ onEpochEnd }) => onEpochEnd)) await this.#behind.done()
     const answers = await this.#call((callbacks) => callbacks.onEpochEnd?.(epoch, figures))
     if (this.#best.isWaitedFor) {
       this.#progress.line(`stopped early: the best ${this.#plan.monitor} was that of epoch ${this.#position.bestEpoch}`)
@@ -210,15 +221,16 @@ class Training {
     const watched = monitor === 'loss' ? metrics : [...new Set([...metrics, monitor])]
     const figures = await Evaluator.figures(evaluation, watched)
     const { pictures, confusion, scores } = evaluation
-    if (scores && this.#board) await this.#board.scores(epoch, positive!, scores)
+    if (scores && this.#board) this.#behind.follow(this.#board.scores(epoch, positive!, scores))
     const matrix = await confusion.matrix()
     const content = { epoch, pictures, classes: confusion.classes, positive: positive ?? null, matrix, ...figures }
-    await writeJson(join(this.#folder, FILES.confusion), content)
+    this.#behind.add(() => writeJson(join(this.#folder, FILES.confusion), content))
     return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`validation.${name}`, value]))
   }
 
   async #interrupt(interruption: Interruption): Promise<void> {
-    await this.#save()
+    this.#save()
+    await this.#behind.done()
     await this.#status.write('stopped', this.#position)
     await this.#reporter.finish()
     const { recipe } = this.#plan
@@ -229,11 +241,16 @@ class Training {
     throw expected('fit', 'to train to the end', 'an interruption', `To go on: ${how}`) // where others handle the signal
   }
 
-  async #save(): Promise<void> {
-    await this.#session.save(join(this.#folder, FILES.last), this.#position)
+  /** Everything as it is now; it is written while the training goes on. */
+  #save(): void {
+    const write = this.#session.take(this.#position)
+    this.#behind.add(() => write(join(this.#folder, FILES.last)))
     if (this.#plan.device === 'cpu') return
     const chosen = plans()
-    if (Object.keys(chosen).length > 0) await writeJson(join(this.#folder, FILES.plans), chosen)
+    const text = JSON.stringify(chosen)
+    if (text === this.#plans) return
+    this.#plans = text
+    this.#behind.add(() => writeJson(join(this.#folder, FILES.plans), chosen))
   }
 
   async #draw(start: number, first: number): Promise<void> {

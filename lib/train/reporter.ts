@@ -42,10 +42,12 @@ export class Reporter {
     this.log = plan.report && plan.validation ? new PredictionLog() : undefined
   }
 
-  /** After an epoch: the report is made where that takes next to nothing of the training's time. */
-  async update(epoch: number): Promise<void> {
+  /** After an epoch: the report is made where that takes next to nothing of the training's time, of files that are `written`. */
+  async update(epoch: number, written: () => Promise<void>): Promise<void> {
     this.#epoch = epoch
-    if (this.#spent + this.#last <= SHARE * (performance.now() - this.#began)) await this.finish()
+    if (this.#spent + this.#last > SHARE * (performance.now() - this.#began)) return
+    await written()
+    await this.finish()
   }
 
   /** At the end, and before it where the training is interrupted. The answer: the report's path, where there is one. */

@@ -13,7 +13,7 @@ import { Confusion, Mean } from '../metrics/index.js'
 import { takeWeights } from '../nn/weights.js'
 import { WeightAverage } from '../optim/index.js'
 import { keep, type DType, type Tensor } from '../tensor.js'
-import { groupOf, writeCheckpoint, type Checkpoint, type Position } from './checkpoint.js'
+import { groupOf, takeCheckpoint, type Checkpoint, type Position } from './checkpoint.js'
 import { checkOutputs } from './evaluate.js'
 import { isOfConfusion, readMetric } from './metric-names.js'
 import type { Plan } from './options.js'
@@ -97,11 +97,10 @@ export class Session {
 
   /** The figures of the epoch so far. */
   async figures(): Promise<Record<string, number>> {
-    const figures: Record<string, number> = { loss: await this.#loss.value() }
-    for (const name of this.#plan.metrics) {
-      if (isOfConfusion(name)) figures[name] = await readMetric(name, this.#confusion, undefined)
-    }
-    return figures
+    const names = this.#plan.metrics.filter(isOfConfusion)
+    const read = names.map((name) => readMetric(name, this.#confusion, undefined))
+    const [loss, ...values] = await Promise.all([this.#loss.value(), ...read])
+    return { loss: loss!, ...Object.fromEntries(names.map((name, i) => [name, values[i]!])) }
   }
 
   /** Starts the figures anew. */
@@ -125,10 +124,9 @@ export class Session {
     this.#average?.swap()
   }
 
-  /** Everything, to go on from. */
-  async save(path: string, position: Position): Promise<void> {
-    await writeCheckpoint(
-      path,
+  /** Everything as it is now, to go on from. Gives what writes it. */
+  take(position: Position): (path: string) => Promise<void> {
+    return takeCheckpoint(
       {
         ...this.#weights(),
         optimizer: this.#plan.optimizer.state(),
@@ -140,9 +138,9 @@ export class Session {
     )
   }
 
-  /** The weights alone, to use. */
-  async saveWeights(path: string, position: Position): Promise<void> {
-    await writeCheckpoint(path, this.#weights(), position)
+  /** The weights alone, to use. Gives what writes them. */
+  takeWeights(position: Position): (path: string) => Promise<void> {
+    return takeCheckpoint(this.#weights(), position)
   }
 
   #weights(): Record<string, Record<string, Tensor<DType>>> {
