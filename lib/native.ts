@@ -24,7 +24,8 @@ export interface Native {
   readSync(handle: number): ArrayBuffer
   itemSync(handle: number): number
   readNow(handle: number): ArrayBuffer | undefined
-  readLater(handle: number): Promise<ArrayBuffer>
+  /** The memory may be given: of as many bytes, and not to be detached meanwhile. */
+  readLater(handle: number, into?: ArrayBuffer): Promise<ArrayBuffer>
   sync(): void
   setGradientMode(on: boolean): boolean
   /** The precision of computation, a number as in native/op.h; the one before. */

@@ -148,6 +148,11 @@ export class Tensor<D extends DType = 'float32'> {
     return new Uint8Array(await read(this))
   }
 
+  /** @internal The same in memory of as many bytes that there is already. */
+  async bytesInto(memory: ArrayBuffer): Promise<Uint8Array> {
+    return new Uint8Array(await native.readLater(this.handle, memory))
+  }
+
   /** Frees the memory now. Using the tensor afterwards is an error; disposing twice is not. */
   dispose(): void {
     native.dispose(this.handle)

@@ -418,8 +418,8 @@ void finishRead(napi_env env, napi_value, void* context, void* data) {
   }
   napi_resolve_deferred(env, read->deferred, value);
 }
-// readLater(handle) → Promise of an ArrayBuffer; the queue's thread fills it, in the order of the queue. A handle of -1
-// only waits.
+// readLater(handle, into?) → Promise of an ArrayBuffer, `into` where it is given; a thread of the queue fills it, in
+// the order of the queue. A handle of -1 only waits.
 napi_value readLater(const Call_& c) {
   checkReadable(c);
   const bool any = c.integer(0) >= 0;
@@ -427,8 +427,16 @@ napi_value readLater(const Call_& c) {
   const size_t bytes = any ? t.spec().bytes() : 0;
   auto read = std::make_unique<Read>();
   napi_value promise, buffer;
-  if (napi_create_arraybuffer(c.env, bytes, &read->to, &buffer) != napi_ok)
+  if (c.count > 1) {
+    const Bytes into = bytesOf(c, 1);
+    if (into.size != bytes) {
+      throw expected("data", std::to_string(bytes) + " bytes of memory for the values", std::to_string(into.size));
+    }
+    buffer = c.values[1];
+    read->to = const_cast<void*>(into.data);
+  } else if (napi_create_arraybuffer(c.env, bytes, &read->to, &buffer) != napi_ok) {
     throw Error("data: expected memory for the values, got none.", Fault::memory);
+  }
   // A thread that is being terminated gets no promise any more, and doesn't come to ask for it.
   if (napi_create_promise(c.env, &read->deferred, &promise) != napi_ok) return c.none();
   napi_create_reference(c.env, buffer, 1, &read->buffer);

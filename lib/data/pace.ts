@@ -3,21 +3,21 @@ import { setImmediate } from 'node:timers/promises'
 import { zeros } from '../functional/creation.js'
 import { keep, type Tensor } from '../tensor.js'
 
-/** Steps that may wait in the device's queue while another is made. */
-const AHEAD = 2
-
-/** Holds a loop back while two of its steps wait in the device's queue, and lets timers run, so that one that reads nothing stays bounded. */
+/** Holds a loop back while some of its steps are in the device's queue, and lets timers run, so that one that reads nothing stays bounded. */
 export class Pace {
   readonly #done: Promise<unknown>[] = []
+  readonly #ahead: number
   readonly #nothing: Tensor
 
-  constructor(device: string) {
+  /** @param ahead how many, with the one that the device does: of short steps, as those of `fit`, one more than of any others */
+  constructor(device: string, ahead = 2) {
+    this.#ahead = ahead
     this.#nothing = keep(zeros([0], { device }))
   }
 
   /** Before a step. */
   async turn(): Promise<void> {
-    if (this.#done.length === AHEAD) await this.#done.shift()
+    if (this.#done.length === this.#ahead) await this.#done.shift()
     // Reading may be done at once, which would never let a timer run.
     await setImmediate()
   }

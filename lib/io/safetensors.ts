@@ -31,13 +31,29 @@ export async function writeSafetensors(
   await takeSafetensors(tensors, metadata)(path)
 }
 
+/** @internal Memory for large tensors that are read again and again. New memory each time is work for the garbage collector. */
+export class Memory {
+  static readonly least = 2 ** 16
+  readonly #free: ArrayBuffer[] = []
+
+  take(bytes: number): ArrayBuffer {
+    const at = this.#free.findIndex(({ byteLength }) => byteLength === bytes)
+    return at < 0 ? new ArrayBuffer(bytes) : this.#free.splice(at, 1)[0]!
+  }
+
+  give(memory: ArrayBufferLike): void {
+    if (memory instanceof ArrayBuffer && memory.byteLength >= Memory.least) this.#free.push(memory)
+  }
+}
+
 /**
  * @internal Takes the values of tensors as they are now: all reads are put in the queue at once, and a step that is taken meanwhile
- * doesn't show. Gives what writes them, as `writeSafetensors`, which may be done later.
+ * doesn't show. Gives what writes them, as `writeSafetensors`, which may be done later, and once.
  */
 export function takeSafetensors(
   tensors: Named<Tensor<DType>>,
-  metadata: Named<string>
+  metadata: Named<string>,
+  memory?: Memory
 ): (path: string) => Promise<void> {
   const named = uniqueNames(tensors)
   for (const [name, tensor] of named) {
@@ -48,7 +64,12 @@ export function takeSafetensors(
     if (typeof text !== 'string') throw expected('writeSafetensors', `text as metadata ${name}`, quoted(text))
   }
   const entries = layOut([...named].map(([name, { dtype, shape }]) => [name, dtype, shape]))
-  const contents = Promise.allSettled([...entries.keys()].map((name) => named.get(name)!.bytes()))
+  const contents = Promise.allSettled(
+    [...entries].map(([name, { begin, end }]) => {
+      const tensor = named.get(name)!
+      return memory && end - begin >= Memory.least ? tensor.bytesInto(memory.take(end - begin)) : tensor.bytes()
+    })
+  )
   return async (path) => {
     const settled = await contents
     await writeAtomically(path, async (file) => {
@@ -58,6 +79,7 @@ export function takeSafetensors(
         await writeAll(file, content.value)
       }
     })
+    for (const content of settled) if (content.status === 'fulfilled') memory?.give(content.value.buffer)
   }
 }
 

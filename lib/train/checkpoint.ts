@@ -1,7 +1,7 @@
 // The state of a training in a file: safetensors with the tensors, and what isn't a tensor as JSON in its metadata.
 import { expected } from '../errors.js'
 import { parseJson, type Json } from '../io/json.js'
-import { readSafetensors, takeSafetensors, type Safetensors } from '../io/safetensors.js'
+import { readSafetensors, takeSafetensors, type Memory, type Safetensors } from '../io/safetensors.js'
 import { weightsMetadata } from '../nn/weights.js'
 import type { DType, Tensor } from '../tensor.js'
 
@@ -22,11 +22,15 @@ export interface Position {
  * Takes groups of tensors as they are now, each under its name: { network: { '0.weight': w } } as 'network.0.weight'. Gives what
  * writes them.
  */
-export function takeCheckpoint(groups: Record<string, Tensors>, position: Position): (path: string) => Promise<void> {
+export function takeCheckpoint(
+  groups: Record<string, Tensors>,
+  position: Position,
+  memory: Memory
+): (path: string) => Promise<void> {
   const named = Object.entries(groups).flatMap(([group, tensors]) =>
     Object.entries(tensors).map(([name, tensor]) => [`${group}.${name}`, tensor] as const)
   )
-  return takeSafetensors(named, { ...weightsMetadata, position: JSON.stringify(position) })
+  return takeSafetensors(named, { ...weightsMetadata, position: JSON.stringify(position) }, memory)
 }
 
 export interface Checkpoint {

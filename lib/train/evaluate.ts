@@ -120,7 +120,7 @@ export class Evaluator {
     this.#log?.clear()
     await this.#network.inUse(async () => {
       await this.#feed.open(0, 0)
-      const pace = new Pace(this.#device)
+      const pace = new Pace(this.#device, 3)
       for (let batch = 0; batch < this.#batches; batch++) {
         await pace.turn()
         const { loss, labels, predictions, probability, details } = this.#pass(this.#feed.size(batch))

@@ -156,7 +156,7 @@ class Training {
     const first = this.#position.batch
     if (first === 0) this.#session.resetFigures()
     await this.#session.open(this.#position)
-    const pace = new Pace(this.#plan.device)
+    const pace = new Pace(this.#plan.device, 3)
     while (this.#position.batch < batches) {
       await pace.turn()
       const number = ++this.#position.batch

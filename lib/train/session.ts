@@ -9,6 +9,7 @@ import { gather } from '../functional/indexing.js'
 import { generatorState, seed } from '../functional/random.js'
 import { assign } from '../functional/shape.js'
 import { crossEntropy } from '../losses.js'
+import { Memory } from '../io/safetensors.js'
 import { Confusion, Mean } from '../metrics/index.js'
 import { takeWeights } from '../nn/weights.js'
 import { WeightAverage } from '../optim/index.js'
@@ -24,6 +25,7 @@ export class Session {
   readonly #feed: Feed
   readonly #plan: Plan
   readonly #average: WeightAverage | undefined
+  readonly #memory = new Memory()
   readonly #loss = new Mean()
   readonly #confusion: Confusion
   readonly #step: (pictures: number, isStep: boolean) => Tensor | undefined
@@ -134,13 +136,14 @@ export class Session {
         loss: this.#loss.state(),
         confusion: this.#confusion.state()
       },
-      position
+      position,
+      this.#memory
     )
   }
 
   /** The weights alone, to use. Gives what writes them. */
   takeWeights(position: Position): (path: string) => Promise<void> {
-    return takeCheckpoint(this.#weights(), position)
+    return takeCheckpoint(this.#weights(), position, this.#memory)
   }
 
   #weights(): Record<string, Record<string, Tensor<DType>>> {
