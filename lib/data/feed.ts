@@ -4,7 +4,7 @@ import { noGrad } from '../autograd.js'
 import { batchImagesAt, type BatchImagesOptions, type Place } from '../functional/batch.js'
 import { tensor } from '../functional/creation.js'
 import { gather } from '../functional/indexing.js'
-import { arange, assign, copy } from '../functional/shape.js'
+import { arange, assign, copy, pad } from '../functional/shape.js'
 import { keep, tidy, type Tensor } from '../tensor.js'
 import type { Batch, ImageDataset, Listed } from './dataset.js'
 
@@ -17,6 +17,8 @@ export interface FeedOptions {
   order: (epoch: number) => Promise<Tensor<'int32'>>
   /** How pictures are made ready. */
   images: BatchImagesOptions
+  /** Whether a step makes the pictures of the next one, beside its own work: for a device that does things side by side. */
+  isAhead?: boolean
 }
 
 export class Feed {
@@ -26,6 +28,8 @@ export class Feed {
   readonly #ranges = new Map<number, Tensor<'int32'>>()
   /** The pictures in the order of the epoch. */
   #listed: Listed | undefined
+  /** Those of the next batch, where a step makes them ahead. */
+  #images: Tensor<'float32'> | undefined
 
   constructor(options: FeedOptions) {
     const { device } = options
@@ -36,11 +40,13 @@ export class Feed {
 
   /** Begins an epoch at one of its batches. */
   async open(epoch: number, batch: number): Promise<void> {
-    const { dataset, batchSize, order } = this.#options
+    const { dataset, batchSize, order, isAhead } = this.#options
     const positions = await order(epoch)
     tidy(() =>
       noGrad(() => {
-        const { pixels, rows, labels, fine } = dataset.list(positions)
+        const { pixels, rows: listed, labels, fine } = dataset.list(positions)
+        // The last of all steps looks ahead, too, and sees pictures that are there.
+        const rows = isAhead ? pad(listed, [[0, batchSize]]) : listed
         const own = (this.#listed ??= keep({
           pixels,
           rows: copy(rows),
@@ -52,6 +58,10 @@ export class Feed {
         if (fine) assign(own.fine!, fine)
         assign(this.#place.epoch, epoch)
         assign(this.#place.first, batch * batchSize)
+        if (!isAhead) return
+        const images = this.#make(batchSize)
+        if (this.#images) assign(this.#images, images)
+        else this.#images = keep(images)
       })
     )
     positions.dispose()
@@ -65,16 +75,28 @@ export class Feed {
 
   /** The next pictures of the epoch, `size` of them; for a compiled function, which does the same again and gets those that follow. */
   next(size: number): Batch {
-    const { pixels, rows, labels, fine } = this.#listed!
+    const { labels, fine } = this.#listed!
     const { first } = this.#place
     const at = first.add(this.#range(size))
-    const batch: Batch = {
-      images: batchImagesAt(pixels, rows, this.#place, size, this.#options.images),
-      labels: gather(labels, at)
-    }
+    const batch: Batch = { images: this.#made(size) ?? this.#make(size), labels: gather(labels, at) }
     if (fine) batch.fine = gather(fine, at)
     assign(first, first.add(size))
     return batch
+  }
+
+  /** After all that reads the batch of `size`: makes the pictures of the next one, where this is done ahead. */
+  ahead(size: number): void {
+    const { batchSize } = this.#options
+    if (this.#images && size === batchSize) tidy(() => void assign(this.#images!, this.#make(batchSize)))
+  }
+
+  #made(size: number): Tensor<'float32'> | undefined {
+    return size === this.#options.batchSize ? this.#images?.detach() : this.#images?.slice(0, size)
+  }
+
+  #make(size: number): Tensor<'float32'> {
+    const { pixels, rows } = this.#listed!
+    return batchImagesAt(pixels, rows, this.#place, size, this.#options.images)
   }
 
   #range(size: number): Tensor<'int32'> {

@@ -115,9 +115,10 @@ export class DataLoader implements AsyncIterable<Batch> {
   }
 
   /** @internal The same batches, for a compiled function to make. */
-  feed(): Feed {
+  feed(isAhead = false): Feed {
     const { dataset, batchSize, device } = this
-    return new Feed({ dataset, batchSize, device, order: (epoch) => this.#order(epoch), images: this.#images() })
+    const order = (epoch: number) => this.#order(epoch)
+    return new Feed({ dataset, batchSize, device, order, images: this.#images(), isAhead })
   }
 
   /** How pictures are made ready, with what lies on the device. */

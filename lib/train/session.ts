@@ -40,7 +40,7 @@ export class Session {
     const loader = { batchSize, shuffle, seed: plan.seed, normalize, augment, dropLast, device }
     const batches = new DataLoader(train, loader)
     this.batches = batches.length
-    this.#feed = batches.feed()
+    this.#feed = batches.feed(device !== 'cpu')
     const positive = plan.positive === undefined ? {} : { positive: plan.positive }
     this.#confusion = new Confusion(train.classes, positive)
     if (plan.averageWeights !== undefined) {
@@ -81,6 +81,7 @@ export class Session {
       const predictions = outputs.detach().argmax(1)
       this.#confusion.update(groups ? gather(groups, predictions) : predictions, labels)
       for (const one of [images, labels, fine]) one?.dispose()
+      this.#feed.ahead(pictures)
       return isHeard ? loss.detach() : undefined
     }
     // The first steps of a process that goes on with a run must be as they would have been without an end. On the CPU a
