@@ -232,7 +232,8 @@ onEachDevice('convolutions by sums', (device) => {
         if (device === 'cpu' && isLater) assert.match(String(run.programs[0]), /activation gradients fused/)
         if ((device === 'cpu' || p.first) && pool !== undefined && !isLater)
           assert.match(String(run.programs[0]), /3 pools fused/)
-        if (device === 'emulated' && p.products && dtype !== 'float32') assert.match(String(run.programs[0]), /pools fused/)
+        if (device === 'emulated' && p.products && dtype !== 'float32')
+          assert.match(String(run.programs[0]), /pools fused/)
       }
     })
   }
