@@ -20,7 +20,7 @@ export interface EvaluateOptions extends Computation {
   normalize?: boolean | Statistics | undefined
   /** The class that precision, recall, F1 and the curves are about; of two classes the second unless given. */
   positive?: string | undefined
-  /** Pictures in a batch; unless given 250, and on a GPU up to 2500 where they are small. The figures don't depend on it. */
+  /** Pictures in a batch; unless given 250, and on a GPU up to 1000 where they are small. The figures don't depend on it. */
   batchSize?: number | undefined
   /** The loss of the network's outputs and the labels, a scalar; cross-entropy unless given. */
   loss?: ((outputs: Tensor, labels: Tensor<'int32'>) => Tensor) | undefined
@@ -79,6 +79,8 @@ export class Evaluator {
   readonly #feed: Feed
   readonly #positive: number | undefined
   readonly #log: PredictionLog | undefined
+  readonly #mean = new Mean()
+  readonly #confusion: Confusion
   readonly #pass: (pictures: number) => Passed
 
   /** @param options.log gets what the network makes of each picture */
@@ -96,6 +98,7 @@ export class Evaluator {
     const positive = options.positive ?? (classes.length === 2 ? classes[1] : undefined)
     this.#positive = positive === undefined ? undefined : classes.indexOf(positive)
     const column = this.#positive
+    this.#confusion = new Confusion(classes, column === undefined ? {} : { positive: column })
     const log = (this.#log = options.log)
     const pass = (pictures: number): Passed => {
       const { images, labels } = this.#feed.next(pictures)
@@ -106,34 +109,34 @@ export class Evaluator {
       const probability = column === undefined ? undefined : probabilities.get(null, column)
       const details = log && detailsOf(probabilities, predictions, column)
       images.dispose()
-      return { loss: loss(outputs, labels), labels, predictions, probability, details }
+      this.#mean.update(loss(outputs, labels), pictures)
+      this.#confusion.update(predictions, labels)
+      return { labels, probability, details, ...(column !== undefined && { isPositive: labels.equal(column) }) }
     }
     const compiled = compile(pass, { compute, exact })
     this.#pass = (pictures) => onDevice('evaluate', device, () => noGrad(() => compiled(pictures)))
   }
 
+  /** What it gives holds until the next. */
   async run(): Promise<Evaluation> {
-    const positive = this.#positive === undefined ? {} : { positive: this.#positive }
-    const confusion = new Confusion(this.#dataset.classes, positive)
+    const confusion = this.#confusion
     const scores = this.#positive === undefined ? undefined : new Scores()
-    const mean = new Mean()
+    this.#mean.reset()
+    confusion.reset()
     this.#log?.clear()
     await this.#network.inUse(async () => {
       await this.#feed.open(0, 0)
       const pace = new Pace(this.#device, 3)
       for (let batch = 0; batch < this.#batches; batch++) {
         await pace.turn()
-        const { loss, labels, predictions, probability, details } = this.#pass(this.#feed.size(batch))
+        const { labels, probability, isPositive, details } = this.#pass(this.#feed.size(batch))
         pace.follow()
-        mean.update(loss, labels.size)
-        confusion.update(predictions, labels)
-        if (probability) scores!.update(probability, labels.equal(this.#positive!))
+        if (probability) scores!.update(probability, isPositive!)
         if (details) this.#log!.add({ ...details, labels })
-        for (const tensor of [loss, labels, predictions, probability, ...Object.values(details ?? {})])
-          tensor?.dispose()
+        for (const tensor of [labels, probability, isPositive, ...Object.values(details ?? {})]) tensor?.dispose()
       }
     })
-    const read = [mean.value(), confusion.accuracy(), confusion.precision(), confusion.recall(), confusion.f1()]
+    const read = [this.#mean.value(), confusion.accuracy(), confusion.precision(), confusion.recall(), confusion.f1()]
     const [loss, accuracy, precision, recall, f1] = (await Promise.all(read)) as [
       number,
       number,
@@ -153,21 +156,20 @@ export class Evaluator {
 }
 
 type Passed = {
-  loss: Tensor
   labels: Tensor<'int32'>
-  predictions: Tensor<'int32'>
   probability: Tensor | undefined
+  isPositive?: Tensor<'bool'>
   details: Details | undefined
 }
 
 /**
- * Pictures in a batch. A GPU wants many: of small ones up to ten times as many, as far as they are no more values than 250 pictures
+ * Pictures in a batch. A GPU wants many: of small ones up to four times as many, as far as they are no more values than 250 pictures
  * of 100 x 100 are; and of one size, so that one program serves all.
  */
 function usualBatch({ length, shape }: ImageDataset, device: string): number {
   if (device === 'cpu') return 250
   const values = shape[0] * shape[1] * shape[2]
-  const most = Math.min(2500, Math.max(250, Math.floor((250 * 100 * 100 * 3) / values)))
+  const most = Math.min(1000, Math.max(250, Math.floor((250 * 100 * 100 * 3) / values)))
   return Math.ceil(length / Math.ceil(length / most))
 }
 

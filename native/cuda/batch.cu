@@ -231,7 +231,8 @@ struct BatchBody {
                                               static_cast<uint64_t>(augmentation::inEpoch(params, epoch).epoch));
     float a, b;
     const bool isLater = i % 4 > 1;
-    philox::normalPair(words.word[isLater ? 2 : 0], words.word[isLater ? 3 : 1], a, b);
+    // Chosen as values: an array with an index that isn't known would lie in memory.
+    philox::normalPair(isLater ? words.word[2] : words.word[0], isLater ? words.word[3] : words.word[1], a, b);
     return i % 2 ? b : a;
   }
 };
