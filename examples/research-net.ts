@@ -74,7 +74,7 @@ const run = await fit(models.resnet18({ classes: kinds.length, width: small ? 16
 const chart = lineChart({
   title: `Which of ${kinds.length} kinds?`,
   x: { name: 'passes' },
-  y: { name: 'the share of them that it is right on', range: [0, 1] },
+  y: { name: 'accuracy', range: [0, 1] },
   lines: Object.entries(curves).map(([name, points]) => ({ name, points }))
 })
 await writeFile(join(run.folder, 'accuracy.svg'), chart)

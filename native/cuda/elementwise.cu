@@ -251,6 +251,9 @@ struct ElementwiseRun final : Prepared {
 // --- several rows of floats over whole tensors, of which one reads what another makes
 
 constexpr int kTogether = 4;  // neighbours that a thread takes
+// A row is chosen, and its operands fetched, one after the other: on an H100 that takes longer than launches of their own
+// but where there is next to nothing to do, as in a metric or a learning rate.
+constexpr int64_t kMostElements = 1024;
 
 struct RunOperand {
   enum Kind : uint8_t { full, single, number, result } kind;
@@ -381,6 +384,7 @@ std::unique_ptr<Prepared> prepareElementwiseRun(const Call& call) {
   auto made = std::make_unique<RunRun>();
   RunBody& body = made->body;
   body.n = call.out[0].elements();
+  if (body.n > kMostElements) return nullptr;
   body.count = run.count;
   int output = static_cast<int>(call.in.size());
   for (int k = 0; k < run.count; k++) {

@@ -46,6 +46,18 @@ NT_INLINE Pack<S, V> loadPack(const S* from) {
 }
 template <int V, class S>
 NT_INLINE void storePack(S* to, const Pack<S, V>& pack) {
+#if defined(__CUDA_ARCH__)
+  // In one instruction: the compiler takes a pack apart, and stores each of it by itself.
+  if constexpr (sizeof(pack) == 16 || sizeof(pack) == 8) {
+    uint32_t w[sizeof(pack) / 4];
+    memcpy(w, &pack, sizeof w);
+    if constexpr (sizeof(pack) == 16)
+      asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]) : "memory");
+    else
+      asm volatile("st.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(w[0]), "r"(w[1]) : "memory");
+    return;
+  }
+#endif
   *reinterpret_cast<Pack<S, V>*>(to) = pack;
 }
 
