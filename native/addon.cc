@@ -429,8 +429,11 @@ napi_value readLater(const Call_& c) {
   napi_value promise, buffer;
   if (c.count > 1) {
     const Bytes into = bytesOf(c, 1);
-    if (into.size != bytes) {
-      throw expected("data", std::to_string(bytes) + " bytes of memory for the values", std::to_string(into.size));
+    bool isMemory = false;
+    napi_is_arraybuffer(c.env, c.values[1], &isMemory);
+    if (!isMemory || into.size != bytes) {
+      throw expected("data", "an ArrayBuffer of " + std::to_string(bytes) + " bytes for the values",
+                     isMemory ? std::to_string(into.size) : "something else");
     }
     buffer = c.values[1];
     read->to = const_cast<void*>(into.data);

@@ -38,13 +38,13 @@ export function batchImages(
   return make(images, indices, options)
 }
 
-/** Where in a list of indices a batch is, and in which epoch: scalars on the device, so that one compiled program makes all batches. */
+/** @internal Where in a list of indices a batch is, and in which epoch: scalars on the device, so that one compiled program makes all batches. */
 export interface Place {
   epoch: Tensor<'int32'>
   first: Tensor<'int32'>
 }
 
-/** The same of `count` of the indices, from the place on; `options.epoch` doesn't matter. */
+/** @internal The same of `count` of the indices, from the place on; `options.epoch` doesn't matter. */
 export function batchImagesAt(
   images: Tensor<'uint8'>,
   indices: Tensor<'int32'>,

@@ -352,10 +352,7 @@ std::unique_ptr<Prepared> prepareFor(const ConvolutionShape& s) {
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call) {
-  static const bool off = [] {
-    const char* wish = std::getenv("NEEDLETAIL_CUDA_TENSOR");
-    return wish && std::string(wish) == "0";
-  }();
+  static const bool off = variable("NEEDLETAIL_CUDA_TENSOR") == "0";
   const ConvolutionShape s(call);
   if (off || !isKnown(s) || attribute(cudaDevAttrComputeCapabilityMajor) < 8) return nullptr;
   return s.dtype == DType::bfloat16 ? prepareFor<BFloat16>(s) : prepareFor<Float16>(s);

@@ -251,8 +251,8 @@ struct ElementwiseRun final : Prepared {
 // --- several rows of floats over whole tensors, of which one reads what another makes
 
 constexpr int kTogether = 4;  // neighbours that a thread takes
-// A row is chosen, and its operands fetched, one after the other: on an H100 that takes longer than launches of their own
-// but where there is next to nothing to do, as in a metric or a learning rate.
+// A row is chosen, and its operands fetched, one after the other: on an H100 that takes longer than launches of their
+// own but where there is next to nothing to do, as in a metric or a learning rate.
 constexpr int64_t kMostElements = 1024;
 
 struct RunOperand {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cuda/json.h"
+#include "cuda/runtime.h"
 #include "error.h"
 
 namespace needletail::cuda {
@@ -79,9 +80,9 @@ constexpr std::array<Kind, 3> kKinds = {{
 }};
 
 // A variable's path; "" where it isn't set. A relative one would depend on the working directory.
-std::string pathOf(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value && value[0] == '/' ? value : "";
+std::string pathOf(const char* name) {
+  const std::string value = variable(name);
+  return value.starts_with('/') ? value : "";
 }
 
 std::string parent(const std::string& path) {
@@ -98,8 +99,7 @@ std::string ownFolder() {
 
 // The prefix of the Python on PATH: where it is called, and where it lies if that is a link.
 Strings pythonPrefixes() {
-  const char* path = std::getenv("PATH");
-  std::string rest = path ? path : "";
+  std::string rest = variable("PATH");
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(':'), rest.size());
     const std::string python = rest.substr(0, end) + "/python3";
@@ -194,9 +194,8 @@ bool tryFolder(const Kind& kind, const std::string& why, const std::string& fold
 
 Found find(const Kind& kind) {
   Found found;
-  if (const char* value = std::getenv(kind.variable); value && *value) {
+  if (const std::string path = variable(kind.variable); !path.empty()) {
     // Who names a library wants no other.
-    const std::string path = value;
     if (path[0] != '/')
       found.looked.push_back(std::string(kind.variable) + ": " + path + ": not an absolute path");
     else if (matches(path + "/.").empty())

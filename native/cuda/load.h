@@ -52,7 +52,8 @@ NT_INLINE void storePack(S* to, const Pack<S, V>& pack) {
     uint32_t w[sizeof(pack) / 4];
     memcpy(w, &pack, sizeof w);
     if constexpr (sizeof(pack) == 16)
-      asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]) : "memory");
+      asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3])
+                   : "memory");
     else
       asm volatile("st.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(w[0]), "r"(w[1]) : "memory");
     return;

@@ -13,16 +13,13 @@
 #include <mutex>
 
 #include "cuda/json.h"
+#include "cuda/runtime.h"
 
 namespace needletail::cuda {
 
 namespace {
 
-bool wishedAtStart() {
-  const char* wish = std::getenv("NEEDLETAIL_CUDNN_MEASURE");
-  return wish && std::string(wish) == "1";
-}
-std::atomic<bool> measured{wishedAtStart()};
+std::atomic<bool> measured{variable("NEEDLETAIL_CUDNN_MEASURE") == "1"};
 
 std::mutex mutex;
 std::map<std::string, std::string>& noted() {
@@ -32,10 +29,6 @@ std::map<std::string, std::string>& noted() {
 
 // As cacheFolder() of lib/data/cache.ts on Linux.
 std::filesystem::path cacheFolder() {
-  auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
   if (!variable("NEEDLETAIL_CACHE").empty()) return variable("NEEDLETAIL_CACHE");
   if (!variable("XDG_CACHE_HOME").empty()) return std::filesystem::path(variable("XDG_CACHE_HOME")) / "needletail";
   if (!variable("HOME").empty()) return std::filesystem::path(variable("HOME")) / ".cache" / "needletail";
@@ -96,8 +89,7 @@ void notePlan(const Call& call, const std::string& plan) {
 std::optional<std::string> plannedBefore(const Call& call) {
   static const auto* before = [] {
     auto* plans = new std::map<std::string, std::string>;
-    const char* path = std::getenv("NEEDLETAIL_CUDA_PLANNED");
-    std::ifstream file(path ? path : "");
+    std::ifstream file(variable("NEEDLETAIL_CUDA_PLANNED"));
     for (std::string plan, text; std::getline(file, plan, '\t') && std::getline(file, text);) (*plans)[text] = plan;
     return plans;
   }();

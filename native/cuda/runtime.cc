@@ -180,10 +180,7 @@ std::unique_ptr<Captured> capture(Stream& stream, const std::vector<std::vector<
     for (int i = 0; i < count; i++) step(i);
     return made;
   }
-  static const bool serial = [] {
-    const char* wish = std::getenv("NEEDLETAIL_CUDA_SERIAL");
-    return wish && std::string(wish) == "1";
-  }();
+  static const bool serial = variable("NEEDLETAIL_CUDA_SERIAL") == "1";
   cudaGraph_t graph = nullptr;
   check(cudaGraphCreate(&graph, 0), "a capture");
   const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> owner(graph,
@@ -245,10 +242,15 @@ std::string complaint(Stream& stream) {
 
 const StreamCalls streamCalls = {open, mark, hostMemory, capture, complaint};
 
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 const std::string* described() {
   static const std::string* const text = []() -> const std::string* {
-    const char* path = std::getenv("NEEDLETAIL_CUDA_DESCRIBED");
-    if (!path || !*path) return nullptr;
+    const std::string path = variable("NEEDLETAIL_CUDA_DESCRIBED");
+    if (path.empty()) return nullptr;
     std::ifstream file(path);
     std::stringstream content;
     content << file.rdbuf();
