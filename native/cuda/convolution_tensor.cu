@@ -4,13 +4,13 @@
 // so nothing is waited for but their arrival; and a row of the image that is in registers serves all rows of the
 // kernel.
 #include <bit>
-#include <cstdlib>
 #include <string>
 
 #include "cuda/convolution.h"
 #include "cuda/divide.h"
 #include "cuda/epilogue.h"
 #include "cuda/tensor_core.h"
+#include "cuda/variable.h"
 #include "geometry.h"
 
 namespace needletail::cuda {

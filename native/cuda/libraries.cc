@@ -8,13 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <vector>
 
 #include "cuda/json.h"
-#include "cuda/runtime.h"
+#include "cuda/variable.h"
 #include "error.h"
 
 namespace needletail::cuda {

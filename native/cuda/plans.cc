@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,7 +12,7 @@
 #include <mutex>
 
 #include "cuda/json.h"
-#include "cuda/runtime.h"
+#include "cuda/variable.h"
 
 namespace needletail::cuda {
 

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/variable.h"
 #include "error.h"
 
 namespace needletail::cuda {
@@ -241,11 +242,6 @@ std::string complaint(Stream& stream) {
 }  // namespace
 
 const StreamCalls streamCalls = {open, mark, hostMemory, capture, complaint};
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 const std::string* described() {
   static const std::string* const text = []() -> const std::string* {

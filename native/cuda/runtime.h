@@ -31,9 +31,6 @@ int attribute(cudaDeviceAttr which);
 // Opens a device's own memory for what its kernels report. Throws Error where it can't be used.
 void openDevice(int ordinal);
 
-// What an environment variable says; "" where it isn't set.
-std::string variable(const char* name);
-
 // Throws what a call of the CUDA runtime failed with, as Error of Fault::device.
 void check(cudaError_t status, const char* what);
 // The same for the last launch.
