@@ -141,7 +141,6 @@ void issue(Kernel kernel, const Params& params, const Tensors& in, const Tensors
 
 Journal::Journal() : firstId_(Storage::nextId()) { journal = this; }
 Journal::~Journal() { journal = nullptr; }
-Journal* Journal::current() { return journal; }
 
 namespace {
 Tensor bytesOf(const Ref<Storage>& storage) {

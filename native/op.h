@@ -109,7 +109,6 @@ class Journal {
   ~Journal();
   Journal(const Journal&) = delete;
   void undo();
-  static Journal* current();
   void note(Storage* storage);  // which is about to be changed
 
  private:
