@@ -22,7 +22,8 @@ namespace needletail {
   K(iota, prepareIota) K(reduce, prepareReduce) K(argReduce, prepareArgReduce) K(cumulate, prepareCumulate)           \
   K(softmax, prepareSoftmax) K(softmaxGradient, prepareSoftmaxGradient)                                               \
   K(softmaxCrossEntropy, prepareSoftmaxCrossEntropy)                                                                  \
-  K(softmaxCrossEntropyGradient, prepareSoftmaxCrossEntropyGradient) K(matmul, prepareMatmul)                         \
+  K(softmaxCrossEntropyGradient, prepareSoftmaxCrossEntropyGradient)                                                  \
+  K(linearCrossEntropyGradient, prepareLinearCrossEntropyGradient) K(matmul, prepareMatmul)                           \
   K(convolution, prepareConvolution) K(convolutionData, prepareConvolutionData)                                       \
   K(convolutionWeights, prepareConvolutionWeights) K(convolutionGradients, prepareConvolutionGradients)               \
   K(pool, preparePool) K(poolGradient, preparePoolGradient)                                                           \

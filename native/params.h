@@ -146,6 +146,19 @@ struct CrossEntropy {
   }
 };
 
+// linearCrossEntropyGradient, a classifier's last layer and its loss, there and back: in: gradient [n] of the losses, x
+// [n, k], w [c, k], (bias [c]), labels, (weights of classes), (factors [n, k], of a dropout). logits = (x * factors) wᵀ +
+// bias; out: the logits' gradient [n, c], losses [n], the gradient of x [n, k], times that of the ReLU whose values x is
+// if `relu`, logits [n, c], (x * factors).
+struct LinearCrossEntropy {
+  CrossEntropy entropy;
+  bool bias = false, factors = false, relu = false;
+  template <class F>
+  void fields(F f) {
+    entropy.fields(f), f(bias), f(factors), f(relu);
+  }
+};
+
 // reluGradient: times the gradient of a ReLU (1 where its values are positive, else 0), whose values are one more
 // input.
 enum class Activation { none, relu, gelu, reluGradient };

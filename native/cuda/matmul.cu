@@ -1,6 +1,7 @@
 // matmul without a library: tiles of both matrices in shared memory, sums in float32.
 #include "cuda/matmul.h"
 
+#include "cuda/columns.h"
 #include "cuda/divide.h"
 #include "cuda/epilogue.h"
 #include "cuda/tile.h"
@@ -61,29 +62,21 @@ struct MatmulRun final : Prepared {
   }
 };
 
-// A row of a against the rows of b, over which the threads of a block share out the depth. A library's kernel, made for
-// many columns, would keep a few multiprocessors busy, one tile each.
-constexpr int64_t kFewColumns = 4, kMostRows = 4096;
-
+template <class S, int N>
 struct FewColumnsBody {
-  DType dtype;
   int64_t n, k;
-  const void *a, *b;
+  const S *a, *b;
   Finish finish;
   NT_INLINE void operator()(const Block& block) const {
-    for (int64_t column = 0; column < n; column++) {
-      Own<float> parts;
-      block.each([&](int t) {
-        float sum = 0;
-        for (int64_t i = t; i < k; i += kThreads)
-          sum += load<float>(a, dtype, block.index * k + i) * load<float>(b, dtype, column * k + i);
-        parts[t] = sum;
-      });
-      const float sum = block.sum(parts);
-      block.each([&](int t) {
-        if (t == 0) finish.put(block.index * n + column, column, sum);
-      });
-    }
+    const S* const row = a + block.index * k;
+    const Floats<N> sums = rowTimesColumns<N>(
+        block, b, static_cast<int>(n), k, [&](int64_t i) { return static_cast<float>(row[i]); }, [](int64_t, float) {});
+    block.each([&](int t) {
+      NT_UNROLL
+      for (int c = 0; c < N; c++) {
+        if (c == t && c < n) finish.put(block.index * n + c, c, sums.of[c]);
+      }
+    });
   }
 };
 
@@ -91,8 +84,14 @@ struct FewColumnsRun final : Prepared {
   MatmulShape s;
   explicit FewColumnsRun(const MatmulShape& shape) : s(shape) {}
   void run(Stream& stream, void* const* buffers) override {
-    blocks(stream, s.m,
-           FewColumnsBody{s.dtype, s.n, s.k, buffers[0], buffers[1], Finish(s.dtype, s.params.epilogue, buffers)});
+    dispatchStored(s.dtype, [&](auto type) {
+      using S = typename decltype(type)::type;
+      dispatchColumns(s.n, [&](auto columns) {
+        blocks(stream, s.m,
+               FewColumnsBody<S, columns>{s.n, s.k, static_cast<const S*>(buffers[0]), static_cast<const S*>(buffers[1]),
+                                          Finish(s.dtype, s.params.epilogue, buffers)});
+      });
+    });
   }
 };
 
@@ -106,8 +105,7 @@ struct ActivateBody {
 std::unique_ptr<Prepared> matmulByKernels(const MatmulShape& shape) { return std::make_unique<MatmulRun>(shape); }
 
 std::unique_ptr<Prepared> matmulOfFewColumns(const MatmulShape& s) {
-  const bool few = s.n <= kFewColumns && s.m <= kMostRows && s.count == 1;
-  if (!few || s.params.transposeA || !s.params.transposeB || s.k < kThreads) return nullptr;
+  if (s.count > 1 || s.params.transposeA || !s.params.transposeB || !areFewColumns(s.m, s.n, s.k)) return nullptr;
   return std::make_unique<FewColumnsRun>(s);
 }
 

@@ -40,7 +40,7 @@ int pooledOf(const Program& program, const Uses& uses, int positions, int image)
   const Step& pool = program.steps[uses.of(positions).writers[0]];
   if (pool.call.kernel != Kernel::pool || pool.buffers[0] != image || pool.buffers.size() != 3) return -1;
   const int pooled = pool.buffers[1];
-  return program.buffers[pooled].kind == Buffer::temporary && uses.of(pooled).writers.size() == 1 ? pooled : -1;
+  return uses.isMadeOnce(pooled) ? pooled : -1;
 }
 
 bool fuse(Program& program, int at) {

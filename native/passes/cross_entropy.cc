@@ -15,24 +15,13 @@ bool areOf(const Step& losses, const Step& gradient) {
   return true;
 }
 
-// Whether step `at` can be run at an earlier place instead.
-bool canHurry(const Program& program, const Uses& uses, int at, int place) {
-  const Step& step = program.steps[at];
-  for (size_t k = 0; k < step.buffers.size(); k++) {
-    if (k >= step.call.in.size() ? !uses.isValue(step.buffers[k])
-                                 : uses.isWrittenBetween(step.buffers[k], place - 1, at))
-      return false;
-  }
-  return true;
-}
-
 bool fuse(Program& program, int at) {
   const Step& gradient = program.steps[at];
   if (gradient.call.kernel != Kernel::softmaxCrossEntropyGradient) return false;
   const Uses uses(program);
   for (int reader : uses.of(gradient.buffers[1]).readers) {
     const Step& losses = program.steps[reader];
-    if (reader >= at || !areOf(losses, gradient) || !canHurry(program, uses, at, reader)) continue;
+    if (reader >= at || !areOf(losses, gradient) || !uses.canHurry(at, reader)) continue;
     auto params = read<CrossEntropy>(gradient.call.params);
     params.losses = true;
     Call call = gradient.call;

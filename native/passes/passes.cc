@@ -13,6 +13,7 @@ constexpr Pass kPasses[] = {
     {"copies left to the optimizer", keepOptimizerCopies},
     {"made in place", makeInPlace},
     {"losses joined with their gradient", joinCrossEntropy},
+    {"losses joined with the last layer", joinLinearCrossEntropy},
     {"pairs of convolution gradients joined", joinConvolutionGradients},
     {"activation gradients fused", fuseActivationGradients},
     {"batch norms fused", fuseNorms},
@@ -39,10 +40,11 @@ Uses::Uses(const Program& program) : program_(program), uses_(program.buffers.si
   for (const Program::Port& port : program.results) uses_[port.buffer].result = true;
 }
 
-bool Uses::isValue(int buffer) const {
-  const Use& use = uses_[buffer];
-  return program_.buffers[buffer].kind == Buffer::temporary && use.writers.size() == 1 && !use.result;
+bool Uses::isMadeOnce(int buffer) const {
+  return program_.buffers[buffer].kind == Buffer::temporary && uses_[buffer].writers.size() == 1;
 }
+
+bool Uses::isValue(int buffer) const { return isMadeOnce(buffer) && !uses_[buffer].result; }
 
 bool Uses::isFor(int buffer, int reader) const {
   return isValue(buffer) && uses_[buffer].readers.size() == 1 && uses_[buffer].readers[0] == reader;
@@ -64,6 +66,16 @@ bool Uses::canWait(int at, int until, int gone) const {
     for (int reader : uses_[step.buffers[k]].readers) {
       if (reader > at && reader < until && reader != gone) return false;
     }
+  }
+  return true;
+}
+
+bool Uses::canHurry(int at, int place, int given) const {
+  const Step& step = program_.steps[at];
+  for (size_t k = 0; k < step.buffers.size(); k++) {
+    const int buffer = step.buffers[k];
+    if (buffer == given) continue;
+    if (k >= step.call.in.size() ? !isValue(buffer) : isWrittenBetween(buffer, place - 1, at)) return false;
   }
   return true;
 }

@@ -23,6 +23,8 @@ int keepOptimizerCopies(Program& program);
 int makeInPlace(Program& program);
 // cross_entropy.cc: losses and their gradient become one call.
 int joinCrossEntropy(Program& program);
+// linear_cross_entropy.cc: so do the product that makes the logits, and the gradient of what it is made of.
+int joinLinearCrossEntropy(Program& program);
 // convolution_gradients.cc: the two gradients of a convolution become one call.
 int joinConvolutionGradients(Program& program);
 // activation_gradient.cc: the gradient of a ReLU goes into the kernel that makes what it multiplies.

@@ -15,7 +15,9 @@ class Uses {
  public:
   explicit Uses(const Program& program);
   const Use& of(int buffer) const { return uses_[buffer]; }
-  // Made by one step, and not seen outside of the program.
+  // Made by one step, and not memory from outside of the program.
+  bool isMadeOnce(int buffer) const;
+  // ... nor seen there.
   bool isValue(int buffer) const;
   // A value that one step alone reads.
   bool isFor(int buffer, int reader) const;
@@ -23,6 +25,8 @@ class Uses {
   bool isWrittenBetween(int buffer, int first, int last) const;
   // Whether a step can be run at a later place instead; what step `gone` reads doesn't matter.
   bool canWait(int step, int until, int gone = -1) const;
+  // Whether a step that makes values can be run at an earlier place instead, where it is given one of its inputs.
+  bool canHurry(int step, int place, int given = -1) const;
 
  private:
   const Program& program_;

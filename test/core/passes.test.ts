@@ -84,6 +84,31 @@ const normed = (network: (x: nt.Tensor, norms: nt.nn.BatchNorm[]) => nt.Tensor, 
   }
 }
 
+interface Head {
+  classes?: number
+  bias?: boolean
+  relu?: boolean
+  dropout?: boolean
+  options?: nt.CrossEntropyOptions
+}
+/** A last layer and its loss: the loss, the logits, and the gradients of its weights and of those of the layer before it. */
+const head = ({ classes = 3, bias = true, relu = true, dropout = true, options = {} }: Head, count = 1): F => {
+  const labels = nt.tensor(new Int32Array([2, 1]), [2])
+  const leaves = [[288, 144], [classes, 288], ...(bias ? [[classes]] : [])].map((shape, i) =>
+    nt.requireGradient(nt.random.uniform(shape, { low: -0.2, high: 0.2, seed: i + 20 }))
+  )
+  const [inner, last, added] = leaves
+  return (x) => {
+    const y = nt.matmul(x.flatten(1), inner!, { transposeB: true, ...(relu ? { activation: 'relu' } : {}) })
+    const factors = nt.random.integers([2, 288], 0, 2, { seed: 30 }).astype(y.dtype).mul(2)
+    const given = dropout ? y.mul(factors) : y
+    const scores = nt.matmul(given, last!, { transposeB: true, bias: added })
+    let loss = nt.crossEntropy(scores, labels, options).mul(3)
+    for (let i = 1; i < count; i++) loss = loss.add(scores.square().sum())
+    return [loss, scores.argmax(1), scores, ...nt.backward(loss, leaves)]
+  }
+}
+
 const cases: { name: string; make: () => F; changes: Record<string, string[]>; not?: RegExp }[] = [
   {
     name: 'what is the same in every replay is kept',
@@ -108,6 +133,38 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
       return x.mul(3)
     },
     changes: { '': ['1 steps', 'dropped'] }
+  },
+  {
+    name: 'a last layer, its loss and their gradients are one call',
+    make: () => head({}),
+    changes: { emulated: ['1 losses joined with the last layer', 'linearCrossEntropyGradient(0, 0, 1, 1, 1, 1)'] }
+  },
+  {
+    name: 'without dropout',
+    make: () => head({ dropout: false, classes: 10, options: { labelSmoothing: 0.1 } }),
+    changes: { emulated: ['1 losses joined with the last layer', 'linearCrossEntropyGradient(0.1, 0, 1, 1, 0, 1)'] }
+  },
+  {
+    name: 'without bias and activation, with weights of classes',
+    make: () => {
+      const options = { weights: nt.tensor([0.5, 2, 1]), reduction: 'sum' } as const
+      return head({ bias: false, relu: false, options })
+    },
+    changes: { emulated: ['1 losses joined with the last layer', 'linearCrossEntropyGradient(0, 1, 1, 0, 1, 0)'] }
+  },
+  {
+    name: 'in half precision',
+    make: () => inHalf(head({ classes: 16, options: { reduction: 'mean' } })),
+    changes: { emulated: ['1 losses joined with the last layer', 'linearCrossEntropyGradient(0, 0, 1, 1, 1, 1)'] }
+  },
+  {
+    name: 'but not where the logits have another gradient, too, or are too many',
+    make: () => {
+      const [two, many] = [head({}, 2), head({ classes: 17 })]
+      return (x) => [two(x), many(x)].flat()
+    },
+    changes: {},
+    not: /last layer/
   },
   {
     name: "a ReLU's gradient goes into a convolution's",
