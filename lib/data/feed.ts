@@ -28,8 +28,8 @@ export class Feed {
   readonly #ranges = new Map<number, Tensor<'int32'>>()
   /** The pictures in the order of the epoch. */
   #listed: Listed | undefined
-  /** Those of the next batch, where a step makes them ahead. */
-  #images: Tensor<'float32'> | undefined
+  /** Where a step makes the next one's pictures: those that it reads, and where the others are made while they are read. */
+  #images: { now: Tensor<'float32'>; next: Tensor<'float32'> } | undefined
 
   constructor(options: FeedOptions) {
     const { device } = options
@@ -60,8 +60,8 @@ export class Feed {
         assign(this.#place.first, batch * batchSize)
         if (!isAhead) return
         const images = this.#make(batchSize)
-        if (this.#images) assign(this.#images, images)
-        else this.#images = keep(images)
+        if (this.#images) assign(this.#images.now, images)
+        else this.#images = { now: keep(images), next: keep(copy(images)) }
       })
     )
     positions.dispose()
@@ -87,11 +87,16 @@ export class Feed {
   /** After all that reads the batch of `size`: makes the pictures of the next one, where this is done ahead. */
   ahead(size: number): void {
     const { batchSize } = this.#options
-    if (this.#images && size === batchSize) tidy(() => void assign(this.#images!, this.#make(batchSize)))
+    if (!this.#images || size !== batchSize) return
+    const { now, next } = this.#images
+    // In memory of their own they can be made from the beginning of the step on, and wait for nothing but to be copied.
+    tidy(() => void assign(next, this.#make(batchSize)))
+    assign(now, next)
   }
 
   #made(size: number): Tensor<'float32'> | undefined {
-    return size === this.#options.batchSize ? this.#images?.detach() : this.#images?.slice(0, size)
+    const now = this.#images?.now
+    return size === this.#options.batchSize ? now?.detach() : now?.slice(0, size)
   }
 
   #make(size: number): Tensor<'float32'> {
