@@ -147,9 +147,9 @@ struct CrossEntropy {
 };
 
 // linearCrossEntropyGradient, a classifier's last layer and its loss, there and back: in: gradient [n] of the losses, x
-// [n, k], w [c, k], (bias [c]), labels, (weights of classes), (factors [n, k], of a dropout). logits = (x * factors) wᵀ +
-// bias; out: the logits' gradient [n, c], losses [n], the gradient of x [n, k], times that of the ReLU whose values x is
-// if `relu`, logits [n, c], (x * factors).
+// [n, k], w [c, k], (bias [c]), labels, (weights of classes), (factors [n, k], of a dropout). logits = (x * factors) wᵀ
+// + bias; out: the logits' gradient [n, c], losses [n], the gradient of x [n, k], times that of the ReLU whose values x
+// is if `relu`, logits [n, c], (x * factors).
 struct LinearCrossEntropy {
   CrossEntropy entropy;
   bool bias = false, factors = false, relu = false;

@@ -2,7 +2,7 @@
 // the gradients of their images. A library's kernels, made for many channels, leave most of the machine idle here. A
 // block makes a tile of places in up to 64 channels: the image under it and the weights lie in shared memory at once,
 // so nothing is waited for but their arrival; and a row of the image that is in registers serves all rows of the
-// kernel.
+// kernel. The gradient that comes from behind a maximum pool is spread over its windows on its way there.
 #include <bit>
 #include <string>
 
@@ -34,6 +34,7 @@ struct Task {
   int part;  // of the depth, which is brought at once; 1 << partLanes threads bring so much of a pixel
   int lanes, partLanes;
   bool relu, pooled;
+  bool unpooled, poolRelu;  // the image is a gradient of windows' maxima, which the ReLU's is multiplied into
   Divider bands, across, down;
   int64_t tiles, blocks;
 
@@ -51,7 +52,8 @@ struct Task {
     part = depth % 32 == 0 && depth > 32 ? 32 : kDepth;
     lanes = lanesFor(depth), partLanes = lanesFor(part);
     relu = s.params.epilogue.activation == Activation::relu;
-    pooled = s.params.pooled;
+    pooled = s.params.pooled && s.kernel == Kernel::convolution;
+    unpooled = s.params.pooled && !pooled, poolRelu = unpooled && s.params.pool.reluGradient;
     const auto parts = [](int64_t n, int each) { return (n + each - 1) / each; };
     bands = Divider(parts(channels, band)), across = Divider(parts(columns, kTile)), down = Divider(parts(rows, kTile));
     tiles = images * parts(rows, kTile) * parts(columns, kTile);
@@ -69,6 +71,8 @@ struct TensorConvolution {
   static constexpr int kChunks = kBand / kVec;
   Task p;
   const S *image, *weights, *bias, *values;  // null: no bias; values of a ReLU whose gradient is multiplied in
+  const S* maxima;  // of the windows, and where they are: of a gradient of maxima
+  const int32_t* winners;
   S* out;
   int32_t* positions;  // null where nobody asks for them
 
@@ -125,13 +129,58 @@ struct TensorConvolution {
   // and the weights; then the weights of each other column.
   NT_INLINE void bring(const Place& first, int t, S* taps, S* under) const {
     for (int k = 0; k < p.depth; k += p.part) {
-      bringPixels(first, t, k, under);
+      if (!p.unpooled) bringPixels(first, t, k, under);
       bringTaps(first, t, 0, k, p.part, p.partLanes, taps);
       endCopies();
     }
     for (int kx = 1; kx < K; kx++) {
       bringTaps(first, t, kx, 0, p.depth, p.lanes, taps);
       endCopies();
+    }
+    if constexpr (Turned) {
+      if (p.unpooled) spreadWindows(first, t, under);
+    }
+  }
+  // Windows of 2 x 2: each gradient goes where its window's maximum was, and zeros elsewhere. What lies in no window is
+  // taken for part of one without a maximum.
+  NT_INLINE void spreadWindows(const Place& first, int t, S* under) const {
+    constexpr int kCells = kUnder / 2 + 1, kAtOnce = 4;  // cells: windows that reach under the tile, down and across
+    const int top = first.y - p.top, left = first.x - p.left, rows = p.height / 2, columns = p.width / 2;
+    const int64_t begin = first.image * rows * columns * p.depth;
+    const int atOnce = kThreads >> p.lanes, e = std::min((t & ((1 << p.lanes) - 1)) * kVec, p.depth - kVec);
+    for (int cell = t >> p.lanes; cell < kCells * kCells; cell += kAtOnce * atOnce) {
+      Pack<S, kVec> gradient[kAtOnce], most[kAtOnce];
+      Pack<int32_t, kVec> winner[kAtOnce];
+      NT_UNROLL
+      for (int i = 0; i < kAtOnce; i++) {
+        const int y = (top >> 1) + (cell + i * atOnce) / kCells, x = (left >> 1) + (cell + i * atOnce) % kCells;
+        gradient[i] = {}, most[i] = {}, winner[i] = {};
+        if (!isBelow(y, rows) || !isBelow(x, columns)) continue;
+        const int64_t at = begin + (y * columns + x) * p.depth + e;
+        gradient[i] = loadPack<kVec>(image + at);
+        winner[i] = loadPack<kVec>(winners + at);
+        if (p.poolRelu) most[i] = loadPack<kVec>(maxima + at);
+      }
+      NT_UNROLL
+      for (int i = 0; i < kAtOnce; i++) {
+        if (cell + i * atOnce >= kCells * kCells) continue;
+        const int y = ((top >> 1) + (cell + i * atOnce) / kCells) * 2,
+                  x = ((left >> 1) + (cell + i * atOnce) % kCells) * 2;
+        NT_UNROLL
+        for (int v = 0; v < kVec; v++) {
+          if (p.poolRelu && !(most[i].of[v] > 0)) gradient[i].of[v] = S(0.0f);
+        }
+        NT_UNROLL
+        for (int place = 0; place < 4; place++) {
+          const int below = y + place / 2, beside = x + place % 2;
+          if (!isBelow(below - top, kUnder) || !isBelow(beside - left, kUnder)) continue;
+          const int pixel = below * p.width + beside;
+          Pack<S, kVec> pack;
+          NT_UNROLL
+          for (int v = 0; v < kVec; v++) pack.of[v] = winner[i].of[v] == pixel ? gradient[i].of[v] : S(0.0f);
+          storePack(under + ((below - top) * kUnder + beside - left) * imagePitch() + e, pack);
+        }
+      }
     }
   }
   NT_INLINE void bringPixels(const Place& first, int t, int k, S* under) const {
@@ -290,13 +339,15 @@ struct TensorRun final : Prepared {
   explicit TensorRun(const ConvolutionShape& s)
       : epilogue(s.params.epilogue),
         positions(s.positions),
-        body{Task(s, Body::kBand), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr} {}
+        body{Task(s, Body::kBand), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr} {}
   void run(Stream& stream, void* const* buffers) override {
-    const int out = epilogue.outputAt();
+    const int out = epilogue.outputAt() + body.p.unpooled + body.p.poolRelu;
     const auto input = [&](int buffer) { return static_cast<const S*>(buffers[buffer]); };
     Body now = body;
     now.image = input(0), now.weights = input(1);
     if (epilogue.bias) now.bias = input(2);
+    if (body.p.unpooled) now.winners = static_cast<const int32_t*>(buffers[2]);
+    if (body.p.poolRelu) now.maxima = input(3);
     if (epilogue.activation == Activation::reluGradient) now.values = input(out - 1);
     now.out = static_cast<S*>(buffers[out]);
     if (positions) now.positions = static_cast<int32_t*>(buffers[out + 1]);
@@ -315,7 +366,7 @@ bool isKnown(const ConvolutionShape& s) {
     if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
     if (c.pooled && (c.pool.size[axis] != 2 || c.pool.stride[axis] != 2 || c.pool.low[axis] != 0)) return false;
   }
-  if (c.pooled && (!forward || s.ph != s.oh / 2 || s.pw != s.ow / 2)) return false;
+  if (c.pooled && (s.ph != s.oh / 2 || s.pw != s.ow / 2)) return false;
   if (c.epilogue.residual || c.epilogue.activation == Activation::gelu) return false;
   const int64_t depth = forward ? s.c : s.o, channels = forward ? s.o : s.c;
   if (depth == 0 || depth % kDepth != 0 || channels % kVec != 0) return false;
@@ -355,6 +406,8 @@ std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call) {
   static const bool off = variable("NEEDLETAIL_CUDA_TENSOR") == "0";
   const ConvolutionShape s(call);
   if (off || !isKnown(s) || attribute(cudaDevAttrComputeCapabilityMajor) < 8) return nullptr;
+  // From behind a pool: where cuDNN is the better choice, it wants the gradient spread before.
+  if (s.params.pooled && s.kernel == Kernel::convolutionData && !outdoesCudnn(call)) return nullptr;
   return s.dtype == DType::bfloat16 ? prepareFor<BFloat16>(s) : prepareFor<Float16>(s);
 }
 

@@ -1,4 +1,5 @@
-// Cross-entropy of logits and labels, and its gradient: of logits that lie in memory, or with the layer that makes them.
+// Cross-entropy of logits and labels, and its gradient: of logits that lie in memory, or with the layer that makes
+// them.
 #include "cuda/columns.h"
 #include "cuda/kernels.h"
 #include "cuda/lines.h"

@@ -87,9 +87,10 @@ struct FewColumnsRun final : Prepared {
     dispatchStored(s.dtype, [&](auto type) {
       using S = typename decltype(type)::type;
       dispatchColumns(s.n, [&](auto columns) {
-        blocks(stream, s.m,
-               FewColumnsBody<S, columns>{s.n, s.k, static_cast<const S*>(buffers[0]), static_cast<const S*>(buffers[1]),
-                                          Finish(s.dtype, s.params.epilogue, buffers)});
+        blocks(
+            stream, s.m,
+            FewColumnsBody<S, columns>{s.n, s.k, static_cast<const S*>(buffers[0]), static_cast<const S*>(buffers[1]),
+                                       Finish(s.dtype, s.params.epilogue, buffers)});
       });
     });
   }

@@ -1,5 +1,6 @@
-// A classifier's last layer: the factors of a dropout, the product that makes the logits, losses and their gradient, and
-// the gradient of what the layer was given, as one call. Each alone is next to no work, and waits for the one before it.
+// A classifier's last layer: the factors of a dropout, the product that makes the logits, losses and their gradient,
+// and the gradient of what the layer was given, as one call. Each alone is next to no work, and waits for the one
+// before it.
 #include <algorithm>
 
 #include "ops/elementwise_rows.h"

@@ -1,5 +1,6 @@
 // y = maximum over windows of convolution(...) as one kernel, and the convolution's gradients from y's: neither what
 // was pooled nor its gradient is written or read.
+#include "device.h"
 #include "params.h"
 #include "passes/passes.h"
 
@@ -34,14 +35,26 @@ bool fuseForward(Program& program, int at) {
   return true;
 }
 
-// The pool's gradient goes into the gradients of the convolution before it, at step `at`.
+// Whether a later step can read what step `made` reads.
+bool canReadAgain(const Program& program, const Uses& uses, int made, int at) {
+  const Step& step = program.steps[made];
+  for (size_t k = 0; k < step.call.in.size(); k++) {
+    if (uses.isWrittenBetween(step.buffers[k], made - 1, at)) return false;
+  }
+  return true;
+}
+
+// The pool's gradient goes into the gradients of the convolution before it, at step `at`. Where calls run side by side
+// that of the image needn't wait for what others read, too.
 bool fuseBackward(Program& program, int at) {
   const Step& step = program.steps[at];
   const Uses uses(program);
-  if (!uses.isFor(step.buffers[0], at)) return false;
+  const bool isAlone = uses.isFor(step.buffers[0], at);
+  if (!uses.isMadeOnce(step.buffers[0]) || (!isAlone && step.call.kernel != Kernel::convolutionData)) return false;
   const int made = uses.of(step.buffers[0]).writers[0];
   const Step& maker = program.steps[made];
-  if (maker.call.kernel != Kernel::poolGradient || !uses.canWait(made, at)) return false;
+  if (maker.call.kernel != Kernel::poolGradient) return false;
+  if (isAlone ? !uses.canWait(made, at) : !canReadAgain(program, uses, made, at)) return false;
   auto params = read<Convolution>(step.call.params);
   const auto window = read<Pool>(maker.call.params);
   if (params.pooled || !window.maximum) return false;
@@ -64,13 +77,14 @@ bool fuseBackward(Program& program, int at) {
   take(step, own, inputs);
   for (size_t k = inputs; k < step.buffers.size(); k++) buffers.push_back(step.buffers[k]);
   if (!program.replace(at, std::move(call), step.op, std::move(buffers))) return false;
-  program.remove(made);
+  if (isAlone) program.remove(made);
   return true;
 }
 
 bool fuse(Program& program, int at) {
   switch (program.steps[at].call.kernel) {
     case Kernel::pool: return fuseForward(program, at);
+    case Kernel::convolutionData: return program.device->backend.stream && fuseBackward(program, at);
     case Kernel::convolutionWeights:
     case Kernel::convolutionGradients: return fuseBackward(program, at);
     default: return false;

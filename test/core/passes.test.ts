@@ -34,15 +34,18 @@ const inHalf = (f: F): F => {
   return (x) => nt.withCompute('bfloat16', () => f(x))
 }
 /** The gradients of a convolution between a ReLU and a maximum pool, large enough for an algorithm of its own. */
-const between = (x: nt.Tensor): nt.Tensor[] => {
-  const leaves = [
-    [16, 3, 3, 4],
-    [64, 3, 3, 16]
-  ].map((shape, i) => nt.requireGradient(nt.random.uniform(shape, { low: -1, high: 1, seed: i + 5 })))
-  const inner = nt.conv2d(x, leaves[0]!, { padding: 'same', activation: 'relu' })
-  const y = nt.maxPool2d(nt.conv2d(inner, leaves[1]!, { padding: 'same', activation: 'relu' }), 2)
-  return nt.backward(y.square().sum(), leaves)
-}
+const betweenOf =
+  ({ kernel = 3, padding = 'same', activation = 'relu' }: { kernel?: number } & nt.ConvOptions) =>
+  (x: nt.Tensor): nt.Tensor[] => {
+    const leaves = [
+      [16, 3, 3, 4],
+      [64, kernel, kernel, 16]
+    ].map((shape, i) => nt.requireGradient(nt.random.uniform(shape, { low: -1, high: 1, seed: i + 5 })))
+    const inner = nt.conv2d(x, leaves[0]!, { padding: 'same', activation: 'relu' })
+    const y = nt.maxPool2d(nt.conv2d(inner, leaves[1]!, { padding, activation }), 2)
+    return nt.backward(y.square().sum(), leaves)
+  }
+const between = betweenOf({})
 const trained = (options: nt.optim.SGDOptions): F => {
   const [w, p] = [nt.requireGradient(weights()), nt.requireGradient(nt.ones([8]))]
   const optimizer = new nt.optim.SGD({ learningRate: 0.1, momentum: 0.9, ...options })
@@ -183,6 +186,31 @@ const cases: { name: string; make: () => F; changes: Record<string, string[]>; n
     make: () => inHalf(between),
     changes: {} // how many depends on what the processor computes in bfloat16
   },
+  ...[
+    { name: 'a tile', image: [16, 16], options: {} },
+    { name: 'tiles, some of them partly outside', image: [28, 46], options: {} },
+    { name: 'windows that do not fill the image', image: [13, 15], options: {} },
+    { name: 'a kernel of 5 x 5', image: [14, 12], options: { kernel: 5 } },
+    {
+      name: 'a kernel that stays in the image, without a ReLU',
+      image: [15, 31],
+      options: { padding: 'valid', activation: undefined }
+    },
+    {
+      name: 'padding on one side',
+      image: [16, 12],
+      options: {
+        padding: [
+          [2, 1],
+          [0, 2]
+        ]
+      }
+    }
+  ].map(({ name, image, options }) => ({
+    name: `a gradient of few channels comes straight from behind the pool: ${name}`,
+    make: () => inHalf((x) => betweenOf(options as nt.ConvOptions)(nt.resize(x, image as [number, number]))),
+    changes: { emulated: ['2 pools fused'] }
+  })),
   {
     name: "a ReLU's gradient goes into a matrix product's",
     make: () => gradient((x) => nt.matmul(x.flatten(1).relu(), nt.random.uniform([144, 3], { seed: 4 }))),
