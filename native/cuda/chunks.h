@@ -31,10 +31,12 @@ struct Chunks {
     total += static_cast<uint32_t>((n + chunk - 1) / chunk);
   }
 
-  // The block's part of its tensor: update(at, i, size) for kPerThread elements from i on, and singly for those at the
-  // end.
-  template <class F>
-  NT_INLINE void each(const Block& block, F update) const {
+  // The block's part of its tensor.
+  struct Part {
+    const T& at;
+    int64_t first, last;
+  };
+  NT_INLINE Part part(const Block& block) const {
     int low = 0, high = count;  // the last tensor that begins at this chunk or before it
     while (high - low > 1) {
       const int middle = (low + high) / 2;
@@ -42,12 +44,18 @@ struct Chunks {
     }
     const Tensor& own = of[low];
     const int64_t first = (block.index - own.first) * chunk, last = first + chunk < own.n ? first + chunk : own.n;
+    return {own.at, first, last};
+  }
+  // update(at, i, size) for kPerThread elements from i on, and singly for those at the end.
+  template <class F>
+  NT_INLINE void each(const Block& block, F update) const {
+    const Part own = part(block);
     block.each([&](int t) {
-      for (int64_t i = first + t * kPerThread; i < last; i += kThreads * kPerThread) {
-        if (i + kPerThread <= last) {
+      for (int64_t i = own.first + t * kPerThread; i < own.last; i += kThreads * kPerThread) {
+        if (i + kPerThread <= own.last) {
           update(own.at, i, Size<kPerThread>());
         } else {
-          for (int64_t e = i; e < last; e++) update(own.at, e, Size<1>());
+          for (int64_t e = i; e < own.last; e++) update(own.at, e, Size<1>());
         }
       }
     });

@@ -172,8 +172,8 @@ struct LinearEntropyBody {
         const S score(sums.of[c] + scores[c]);
         logits[row * classes + c] = score, scores[c] = score;
       }
-      const Alone alone{row};
-      const Entropy<Alone> entropy(alone, rule, Line{scores, DType::float32, 0, 1, classes}, labelOf[0]);
+      const Alone<N> alone{row};
+      const Entropy<Alone<N>> entropy(alone, rule, Line{scores, DType::float32, 0, 1, classes}, labelOf[0]);
       losses[row] = entropy.loss();
       entropy.eachGradient([&](int64_t c, float value) {
         const S g(gradients[c] * value);

@@ -11,6 +11,7 @@
 #include "cuda/libraries.h"
 #include "cuda/plans.h"
 #include "cuda/runtime.h"
+#include "cuda/trial.h"
 
 // What the frontend calls cuDNN through.
 namespace cudnn_frontend {
@@ -57,14 +58,12 @@ struct Session {
   std::mutex mutex;
   cudnnHandle_t handle = nullptr;  // null: the device is described
   std::shared_ptr<fe::DeviceProperties> properties;  // of a described device
-  cudaStream_t own = nullptr;  // for trying plans
   std::string key;  // device and versions
   int64_t workspaceLimit;
 
   Session() {
     fe::cudnn_dlhandle = library(Library::cudnn);
-    key = "cuDNN " + libraryVersion(Library::cudnn) + " cuBLASLt " + libraryVersion(Library::cublasLt) + " NVRTC " +
-          libraryVersion(Library::nvrtc);
+    key = machine();
     // Beyond it an engine's gain does not repay the memory that it takes from tensors.
     workspaceLimit = static_cast<int64_t>(memory().total / 8);
     if (const std::string* description = described()) {
@@ -76,12 +75,7 @@ struct Session {
       if (error.is_bad()) throw Error("cuDNN: expected a description of a GPU, got " + *description);
       return;
     }
-    cuda::check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "stream");
     check(fe::detail::create_handle(&handle));
-    cudaDeviceProp device;
-    cuda::check(cudaGetDeviceProperties(&device, currentOrdinal()), "device");
-    key += std::string(" on ") + device.name + " " + std::to_string(device.major) + "." + std::to_string(device.minor) +
-           " with " + std::to_string(device.multiProcessorCount) + " multiprocessors";
   }
 
   void onto(cudaStream_t stream) {
@@ -150,63 +144,6 @@ struct PlanRun final : Prepared {
   }
 };
 
-// What trying a call's plans takes: memory of its own, and a clock.
-class Trial {
- public:
-  Trial(const Call& call, size_t workspace) {
-    for (const Spec& spec : call.in) add(spec.bytes());
-    for (const Spec& spec : call.out) add(spec.bytes());
-    add(workspace);
-    cuda::check(cudaEventCreate(&begin_), "a clock");
-    cuda::check(cudaEventCreate(&end_), "a clock");
-    cuda::check(cudaDeviceSynchronize(), "the work");  // what else runs would be measured too
-  }
-  ~Trial() {
-    for (auto [memory, bytes] : parts_) release(memory, bytes);
-    cudaEventDestroy(begin_), cudaEventDestroy(end_);
-  }
-  Trial(const Trial&) = delete;
-  bool hasMemory() const { return whole_; }
-
-  // Milliseconds that one run takes.
-  float time(Session& session, fe::ExecutionPlan& plan, const std::vector<int64_t>& buffers) {
-    Pack pack(buffers);
-    session.onto(session.own);
-    return time(session.own, [&] { pack.execute(session, plan, addresses_.data(), addresses_.back()); });
-  }
-  float time(Session& session, Prepared& prepared) {
-    Stream stream{session.own, addresses_.back()};
-    return time(session.own, [&] { prepared.run(stream, addresses_.data()); });
-  }
-
- private:
-  float time(cudaStream_t stream, const std::function<void()>& run) {
-    constexpr int kWarming = 2, kRuns = 10;
-    for (int i = 0; i < kWarming + kRuns; i++) {
-      if (i == kWarming) cuda::check(cudaEventRecord(begin_, stream), "a clock");
-      run();
-    }
-    cuda::check(cudaEventRecord(end_, stream), "a clock");
-    cuda::check(cudaEventSynchronize(end_), "a plan under trial");
-    float milliseconds = 0;
-    cuda::check(cudaEventElapsedTime(&milliseconds, begin_, end_), "a clock");
-    return milliseconds / kRuns;
-  }
-  void add(size_t bytes) {
-    void* memory = bytes ? allocate(bytes) : nullptr;
-    whole_ = whole_ && (memory || !bytes);
-    if (memory) {
-      parts_.emplace_back(memory, bytes);
-      cudaMemsetAsync(memory, 0, bytes);
-    }
-    addresses_.push_back(memory);
-  }
-  std::vector<std::pair<void*, size_t>> parts_;
-  std::vector<void*> addresses_;  // of the call's buffers, and the scratch memory
-  bool whole_ = true;
-  cudaEvent_t begin_ = nullptr, end_ = nullptr;
-};
-
 bool willDo(cudnnBackendDescriptor_t engine, const Demands& demands) {
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return false;
   if (fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION>(engine)) return false;
@@ -254,13 +191,15 @@ Made makePlan(Session& session, const Call& call, const Demands& demands, CallGr
   const Made* best = &plans[0];
   float least = std::numeric_limits<float>::infinity();
   for (const Made& made : plans) {
-    try {
-      const float time = trial.time(session, *made.plan, graph.used());
-      if (time < least) least = time, best = &made;
-    } catch (const Error&) {  // a plan that fails is none to take
-    }
+    Pack pack(graph.used());
+    const float time = trial.time([&](Stream& stream, void* const* buffers) {
+      session.onto(streamOf(stream));
+      pack.execute(session, *made.plan, buffers, stream.workspace);
+    });
+    if (time < least) least = time, best = &made;
   }
-  if (rival && trial.time(session, *rival->prepared) < least) return {nullptr, rival->name};
+  const auto runRival = [&](Stream& stream, void* const* buffers) { rival->prepared->run(stream, buffers); };
+  if (rival && trial.time(runRival) < least) return {nullptr, rival->name};
   return *best;
 }
 

@@ -45,16 +45,25 @@ struct Team {
     return block.combine(own, identity, combine);
   }
 };
+// Most: of the line's numbers, where that is known; the loops are unrolled then.
+template <int Most = 0>
 struct Alone {
   int64_t index;
   template <class F>
   NT_INLINE void each(int64_t n, F body) const {
-    for (int64_t i = 0; i < n; i++) body(i);
+    if constexpr (Most > 0) {
+      NT_UNROLL
+      for (int i = 0; i < Most; i++) {
+        if (i < n) body(i);
+      }
+    } else {
+      for (int64_t i = 0; i < n; i++) body(i);
+    }
   }
   template <class Term, class F>
   NT_INLINE float combine(int64_t n, float identity, Term term, F combine) const {
     float all = identity;
-    for (int64_t i = 0; i < n; i++) all = combine(term(i), all);
+    each(n, [&](int64_t i) { all = combine(term(i), all); });
     return all;
   }
 };
@@ -70,7 +79,7 @@ struct ByTeam {
 template <class Body>
 struct ByThread {
   Body body;
-  NT_INLINE void operator()(int64_t i) const { body.line(Alone{i}); }
+  NT_INLINE void operator()(int64_t i) const { body.line(Alone<>{i}); }
 };
 template <class Body>
 void eachLine(Stream& stream, int64_t lines, int64_t n, int64_t inner, const Body& body) {

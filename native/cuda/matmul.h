@@ -32,8 +32,8 @@ struct MatmulShape {
   }
 };
 
-// cuBLASLt; null where it has no algorithm for this shape.
-std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape& shape);
+// cuBLASLt; null where it has no algorithm for this call.
+std::unique_ptr<Prepared> matmulByCublasLt(const Call& call, const MatmulShape& shape);
 // Few columns, as the scores of few classes: a block a row of the result; null for other shapes.
 std::unique_ptr<Prepared> matmulOfFewColumns(const MatmulShape& shape);
 // Any shape: own kernels.

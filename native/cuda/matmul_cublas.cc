@@ -2,18 +2,24 @@
 #include <cublasLt.h>
 #include <dlfcn.h>
 
+#include <limits>
 #include <map>
 #include <mutex>
+#include <sstream>
+#include <vector>
 
 #include "cuda/libraries.h"
 #include "cuda/matmul.h"
+#include "cuda/plans.h"
 #include "cuda/runtime.h"
+#include "cuda/trial.h"
 
 namespace needletail::cuda {
 
 namespace {
 
 constexpr uint64_t kMostWorkspace = 32 << 20;  // what NVIDIA advises for Hopper
+constexpr int kMeasured = 12;  // algorithms that are tried when plans are measured, those that cuBLASLt thinks fastest
 constexpr float kOne = 1, kZero = 0;
 
 // The functions of the library that was opened at run time, under the names of its header.
@@ -84,7 +90,34 @@ struct CublasMatmul final : Prepared {
   explicit CublasMatmul(const MatmulShape& shape) : s(shape), handle(cuda::handle()) {}
 
   // False: there is no algorithm.
-  bool find() {
+  bool find(const Call& call) {
+    describe();
+    const bool measure = measuring() && s.count == inner;  // a call of one product, or of one list of them
+    const std::string key = measure ? machine() + " measured: " + textOf(call) : "";
+    if (measure) {
+      if (auto stored = loadPlan(key); stored && restore(stored->data)) return notePlan(call, stored->name), true;
+    }
+    const std::vector<cublasLtMatmulHeuristicResult_t> found = algorithms(measure ? kMeasured : 1);
+    if (found.empty()) return false;
+    use(found[0]);
+    if (found.size() == 1) return true;
+    Trial trial(call, kMostWorkspace);
+    if (!trial.hasMemory()) return true;
+    size_t best = 0;
+    float least = std::numeric_limits<float>::infinity();
+    for (size_t i = 0; i < found.size(); i++) {
+      use(found[i]);
+      const float time = trial.time([&](Stream& stream, void* const* buffers) { run(stream, buffers); });
+      if (time < least) least = time, best = i;
+    }
+    use(found[best]);
+    const std::string name = "cuBLASLt " + std::to_string(best + 1) + " of " + std::to_string(found.size());
+    notePlan(call, name);
+    storePlan(key, {name, stored()});
+    return true;
+  }
+
+  void describe() {
     const Api& api = Api::get();
     const bool tf32 = s.dtype == DType::float32 && s.params.tf32;
     check(api.cublasLtMatmulDescInit_internal(&product, sizeof product,
@@ -102,7 +135,11 @@ struct CublasMatmul final : Prepared {
     lay(a, s.params.transposeA ? s.m : s.k, s.params.transposeA ? s.k : s.m, stride(0));
     lay(b, s.params.transposeB ? s.k : s.n, s.params.transposeB ? s.n : s.k, stride(1));
     lay(out, s.n, s.m, s.m * s.n);
+  }
 
+  // Up to `most`, the one that cuBLASLt thinks fastest first.
+  std::vector<cublasLtMatmulHeuristicResult_t> algorithms(int most) {
+    const Api& api = Api::get();
     cublasLtMatmulPreferenceOpaque_t preference;
     check(api.cublasLtMatmulPreferenceInit_internal(&preference, sizeof preference), "prefer");
     auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
@@ -117,14 +154,33 @@ struct CublasMatmul final : Prepared {
       prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
       prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
     }
-    cublasLtMatmulHeuristicResult_t found{};
+    // Parts of a sum are added up as they were made, not rounded to a half type before.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    std::vector<cublasLtMatmulHeuristicResult_t> found(most);
     int count = 0;
-    const cublasStatus_t status =
-        api.cublasLtMatmulAlgoGetHeuristic(handle, &product, &b, &a, &out, &out, &preference, 1, &found, &count);
-    if (status != CUBLAS_STATUS_SUCCESS || count == 0 || found.state != CUBLAS_STATUS_SUCCESS) return false;
+    const cublasStatus_t status = api.cublasLtMatmulAlgoGetHeuristic(handle, &product, &b, &a, &out, &out, &preference,
+                                                                     most, found.data(), &count);
+    found.resize(status == CUBLAS_STATUS_SUCCESS ? count : 0);
+    std::erase_if(found, [](const auto& one) { return one.state != CUBLAS_STATUS_SUCCESS; });
+    return found;
+  }
+  void use(const cublasLtMatmulHeuristicResult_t& found) {
     algorithm = found.algo;
     workspace = found.workspaceSize;
-    return true;
+  }
+
+  // An algorithm as text; the same versions read it back.
+  std::string stored() const {
+    std::ostringstream text;
+    text << workspace;
+    for (uint64_t word : algorithm.data) text << ' ' << word;
+    return text.str();
+  }
+  bool restore(const std::string& from) {
+    std::istringstream text(from);
+    text >> workspace;
+    for (uint64_t& word : algorithm.data) text >> word;
+    return !text.fail() && workspace <= kMostWorkspace;
   }
 
   void run(Stream& stream, void* const* buffers) override {
@@ -184,11 +240,11 @@ struct CublasMatmul final : Prepared {
 
 }  // namespace
 
-std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape& s) {
+std::unique_ptr<Prepared> matmulByCublasLt(const Call& call, const MatmulShape& s) {
   // Of a described GPU cuBLASLt can't say what it would do there.
   if (described() || s.m == 0 || s.n == 0 || s.k == 0 || s.count == 0 || s.count > INT32_MAX) return nullptr;
   auto prepared = std::make_unique<CublasMatmul>(s);
-  return prepared->find() ? std::move(prepared) : nullptr;
+  return prepared->find(call) ? std::move(prepared) : nullptr;
 }
 
 }  // namespace needletail::cuda

@@ -47,29 +47,68 @@ struct UpdateBody {
   }
 
   NT_INLINE void operator()(const Block& block) const {
+    const auto part = parameters.part(block);
+    const auto firstOf = [&](int t) { return part.first + t * kPerThread; };
+    const auto isWhole = [&](int64_t i) { return i + kPerThread <= part.last; };
     const float scale = *factor;
+    Own<Elements<kPerThread>> ahead;  // a thread's first: on their way while the step's numbers are computed
+    block.each([&](int t) {
+      if (isWhole(firstOf(t))) ahead[t] = fetch<kPerThread>(part.at, firstOf(t));
+    });
     if (scale == 0) return;  // the same for all threads
     const StepNumbers s = block.once([&] { return numbers(); });
-    parameters.each(
-        block, [&](const Parameter& own, int64_t i, auto size) { update<decltype(size)::value>(s, own, i, scale); });
+    block.each([&](int t) {
+      if (isWhole(firstOf(t))) update(s, part.at, firstOf(t), scale, ahead[t]);
+      for (int64_t i = firstOf(t) + kThreads * kPerThread; isWhole(i); i += kThreads * kPerThread)
+        update(s, part.at, i, scale, fetch<kPerThread>(part.at, i));
+      // What is left at the end is less than a thread takes at a time.
+      const int64_t left = part.last - (part.last - part.first) % kPerThread + t;
+      if (t < kPerThread && left < part.last) update(s, part.at, left, scale, fetch<1>(part.at, left));
+    });
   }
 
+  // N neighbours of a parameter, and what belongs to them; the gradient as it lies in memory, as converting it would
+  // wait for it.
   template <int N>
-  NT_INLINE void update(const StepNumbers& s, const Parameter& own, int64_t i, float scale) const {
-    float value[N], gradient[N], first[N] = {}, second[N] = {};
-    if (own.first) loadFloats(own.first, DType::float32, i, first);
-    if (own.second) loadFloats(own.second, DType::float32, i, second);
-    loadFloats(own.value, own.dtype, i, value);
-    loadFloats(own.gradient, own.gradientType, i, gradient);  // last, as half precision is waited for to be converted
+  struct Elements {
+    float value[N], first[N], second[N];
+    Pack<float, N> gradient;
+    Pack<uint16_t, N> half;
+    NT_INLINE float gradientAt(DType type, int e) const {
+      if (type == DType::float32) return gradient.of[e];
+      return type == DType::bfloat16 ? fromBits<BFloat16>(half.of[e]) : fromBits<Float16>(half.of[e]);
+    }
+    template <class S>
+    static NT_INLINE float fromBits(uint16_t bits) {
+      S half;
+      half.bits = bits;
+      return half;
+    }
+  };
+  template <int N>
+  static NT_INLINE Elements<N> fetch(const Parameter& own, int64_t i) {
+    Elements<N> x = {};
+    if (own.first) loadFloats(own.first, DType::float32, i, x.first);
+    if (own.second) loadFloats(own.second, DType::float32, i, x.second);
+    if (own.gradientType == DType::float32)
+      x.gradient = loadPack<N>(static_cast<const float*>(own.gradient) + i);
+    else
+      x.half = loadPack<N>(static_cast<const uint16_t*>(own.gradient) + i);
+    loadFloats(own.value, own.dtype, i, x.value);
+    return x;
+  }
+  template <int N>
+  NT_INLINE void update(const StepNumbers& s, const Parameter& own, int64_t i, float scale, Elements<N> x) const {
     NT_UNROLL
     for (int e = 0; e < N; e++) {
-      value[e] = p.kind == OptimizerKind::sgd ? sgd(s, value[e], scale * gradient[e], first[e])
-                                              : adam(s, value[e], scale * gradient[e], first[e], second[e]);
+      const float gradient = scale * x.gradientAt(own.gradientType, e);
+      x.value[e] = p.kind == OptimizerKind::sgd ? sgd(s, x.value[e], gradient, x.first[e])
+                                                : adam(s, x.value[e], gradient, x.first[e], x.second[e]);
     }
-    storeFloats(own.value, own.dtype, i, value);
-    if (own.copy) storeFloats(own.copy, own.copyType, i, value);
-    if (own.first) storeFloats(own.first, DType::float32, i, first);
-    if (own.second) storeFloats(own.second, DType::float32, i, second);
+    storeFloats(own.value, own.dtype, i, x.value);
+    if (own.copy) storeFloats(own.copy, own.copyType, i, x.value);
+    if (own.first) storeFloats(own.first, DType::float32, i, x.first);
+    if (own.second) storeFloats(own.second, DType::float32, i, x.second);
   }
 
   // Formulas and their order as in torch.optim.SGD.

@@ -18,6 +18,6 @@ void setMeasuring(bool) {}
 std::unique_ptr<Prepared> convolutionByCudnn(const Call& call, std::unique_ptr<Prepared> rival) {
   return rival ? std::move(rival) : convolutionByKernels(call);
 }
-std::unique_ptr<Prepared> matmulByCublasLt(const MatmulShape&) { return nullptr; }
+std::unique_ptr<Prepared> matmulByCublasLt(const Call&, const MatmulShape&) { return nullptr; }
 
 }  // namespace needletail::cuda
