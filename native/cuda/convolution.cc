@@ -24,7 +24,7 @@ std::unique_ptr<Prepared> prepareWithBias(const Call& call, Convolution c) {
 std::unique_ptr<Prepared> prepare(const Call& call) {
   if (!isFloat(call.in[0].dtype)) return nullptr;
   const auto c = read<Convolution>(call.params);
-  auto own = convolutionByTensorCores(call);
+  auto own = call.kernel == Kernel::convolutionWeights ? weightsByTensorCores(call) : convolutionByTensorCores(call);
   if (c.pooled) return own ? std::move(own) : convolutionPooled(call);
   if (ConvolutionShape(call).isMixed()) return nullptr;
   if (call.kernel == Kernel::convolutionWeights && c.epilogue.bias) return prepareWithBias(call, c);

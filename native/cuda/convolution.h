@@ -15,7 +15,9 @@ std::unique_ptr<Prepared> convolutionPooled(const Call& call);
 // Few channels (that fill products) in half precision, also with a maximum over windows, and the gradient of the image,
 // on tensor cores: own kernels. Null for other shapes, and before compute capability 8.0.
 std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call);
-// Whether that is taken where nothing is measured.
+// So the gradient of their weights.
+std::unique_ptr<Prepared> weightsByTensorCores(const Call& call);
+// Whether these are taken where nothing is measured.
 bool outdoesCudnn(const Call& call);
 // An image of few channels, and its weights, padded with zeros for cuDNN's engines on tensor cores; null where there
 // are enough, or no tensor cores, or no such engine.

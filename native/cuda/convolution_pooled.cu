@@ -8,6 +8,7 @@
 #include "cuda/epilogue.h"
 #include "cuda/launch.h"
 #include "cuda/load.h"
+#include "cuda/parts.h"
 #include "cuda/report.h"
 #include "geometry.h"
 
@@ -376,35 +377,14 @@ struct PooledWeights {
   }
 };
 
-// Adds up many parts of few sums, in an order that is always the same: a block has kAcross sums and, of each, a thread
-// every kThreads / kAcross-th part.
-struct AddParts {
-  static constexpr int kAcross = 8;  // neighbours in 32 bytes, what the memory gives at once
-  const float* from;  // [parts, patch + 1, o]
-  int parts, patch, o, n;
+// Where a sum of PooledWeights goes.
+struct PutWeights {
+  int patch, channels;
   DType dtype;
   void *weights, *bias;
-  NT_INLINE void operator()(const Block& block) const {
-    NT_SHARED(float, shared, kThreads);
-    const int first = static_cast<int>(block.index) * kAcross;
-    block.each([&](int t) {
-      const int i = first + t % kAcross;
-      float sum = 0;
-      if (i < n) {
-        for (int part = t / kAcross; part < parts; part += kThreads / kAcross) {
-          sum += from[static_cast<int64_t>(part) * (patch + 1) * o + i];
-        }
-      }
-      shared[t] = sum;
-    });
-    block.each([&](int t) {
-      if (t >= kAcross || first + t >= n) return;
-      float sum = 0;
-      NT_UNROLL
-      for (int k = 0; k < kThreads / kAcross; k++) sum += shared[k * kAcross + t];
-      const int tap = (first + t) / o, channel = (first + t) % o;
-      tap < patch ? store<float>(weights, dtype, channel * patch + tap, sum) : store<float>(bias, dtype, channel, sum);
-    });
+  NT_INLINE void operator()(int i, float sum) const {
+    const int tap = i / channels, channel = i % channels;
+    tap < patch ? store<float>(weights, dtype, channel * patch + tap, sum) : store<float>(bias, dtype, channel, sum);
   }
 };
 
@@ -434,10 +414,10 @@ struct PooledRun final : Prepared {
     blocks(stream, parts * p.bandCount(),
            PooledWeights<K, C, P>{p, parts, buffers[0], buffers[1], static_cast<const int32_t*>(buffers[2]),
                                   relu ? buffers[3] : nullptr, sums, Report(stream, Wrong::position)});
-    const int o = static_cast<int>(p.s.o), n = (Z::kPatch + bias) * o;
+    const int o = static_cast<int>(p.s.o);
     void* const* out = buffers + 3 + relu;
-    blocks(stream, Pooled::count(n, AddParts::kAcross),
-           AddParts{sums, static_cast<int>(parts), Z::kPatch, o, n, p.s.dtype, out[0], bias ? out[1] : nullptr});
+    addParts(stream, sums, parts, (Z::kPatch + 1) * o, (Z::kPatch + bias) * o,
+             PutWeights{Z::kPatch, o, p.s.dtype, out[0], bias ? out[1] : nullptr});
   }
 };
 

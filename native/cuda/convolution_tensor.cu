@@ -3,7 +3,6 @@
 // block makes a tile of places in up to 64 channels: the image under it and the weights lie in shared memory at once,
 // so nothing is waited for but their arrival; and a row of the image that is in registers serves all rows of the
 // kernel. The gradient that comes from behind a maximum pool is spread over its windows on its way there.
-#include <bit>
 #include <string>
 
 #include "cuda/convolution.h"
@@ -17,13 +16,10 @@ namespace needletail::cuda {
 
 namespace {
 
-constexpr int kTile = 16;  // places of a block down and across; across: the rows of one product
 constexpr int kDepth = 16;  // channels that a product takes
 constexpr int kPair = 16;  // channels that two products make
 constexpr int kSides = 2;  // warps beside one another, each with channels of its own
 constexpr int kLines = kTile / (kWarps / kSides);  // of the tile that a warp makes
-constexpr int kVec = 8;  // elements in 16 bytes
-constexpr int kPad = 8;  // elements behind each row in shared memory: eight rows' 16 bytes lie in different banks
 
 // The convolution of an image, or of the gradient with turned weights, which is the gradient of the image.
 struct Task {
@@ -38,7 +34,6 @@ struct Task {
   Divider bands, across, down;
   int64_t tiles, blocks;
 
-  static constexpr int lanesFor(int width) { return std::bit_width(static_cast<unsigned>(width / kVec - 1)); }
   Task(const ConvolutionShape& s, int band) : images(s.n) {
     const auto of = [](int64_t n) { return static_cast<int>(n); };
     const int *low = s.params.low, tall = of(s.kh) - 1, wide = of(s.kw) - 1;
@@ -115,16 +110,6 @@ struct TensorConvolution {
   NT_INLINE int tapPitch() const { return K * tapLine(); }
   NT_INLINE int imagePitch() const { return p.depth + kPad; }
 
-  // copy(line, element) for each kVec elements of lines of `width`, which neighbouring threads take: 1 << lanes a line.
-  // Threads that have nothing to copy do so again what others do: there is no branch.
-  template <class F>
-  static NT_INLINE void eachChunk(int t, int lanes, int lines, int width, const F& copy) {
-    const int atOnce = kThreads >> lanes, element = std::min((t & ((1 << lanes) - 1)) * kVec, width - kVec);
-    const int rounds = (lines + atOnce - 1) * (1 << lanes) / kThreads;
-    NT_UNROLL_FOUR
-    for (int i = 0; i < rounds; i++) copy(std::min((t >> lanes) + i * atOnce, lines - 1), element);
-  }
-
   // In the order in which it is needed: for the kernel's first column a part of the depth after the other, the image
   // and the weights; then the weights of each other column.
   NT_INLINE void bring(const Place& first, int t, S* taps, S* under) const {
@@ -195,7 +180,7 @@ struct TensorConvolution {
   NT_INLINE void bringTaps(const Place& first, int t, int kx, int k, int count, int lanes, S* taps) const {
     const int column = placeOf(kx);
     if constexpr (Turned) {
-      constexpr int kBandLanes = Task::lanesFor(kBand);
+      constexpr int kBandLanes = lanesFor(kBand);
       const S* const from = weights + (static_cast<int64_t>(k) * K * K + column) * p.channels + first.channel;
       eachChunk(t, kBandLanes, count * K, kBand, [&](int line, int e) {
         S* const to = taps + (k * K + line) * tapLine() + column * kBand + e;
@@ -416,10 +401,11 @@ std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call) {
 bool outdoesCudnn(const Call& call) {
   constexpr double kMost = 4e9;
   const ConvolutionShape s(call);
-  const Task p(s, kTile);
-  const double places = static_cast<double>(p.images) * p.rows * p.columns;
-  const double covered = static_cast<double>(p.tiles) * kTile * kTile;
-  return s.kh > 1 && covered <= 2 * places && 2 * s.products() * covered < kMost * places;
+  const bool back = s.kernel == Kernel::convolutionData;
+  const int64_t rows = back ? s.h : s.oh, columns = back ? s.w : s.ow;
+  const auto tiled = [](int64_t n) { return static_cast<double>((n + kTile - 1) / kTile * kTile); };
+  const double wasted = tiled(rows) * tiled(columns) / static_cast<double>(rows * columns);  // times as many places
+  return s.kh > 1 && wasted <= 2 && 2 * s.products() * wasted < kMost;
 }
 
 }  // namespace needletail::cuda

@@ -2,6 +2,8 @@
 // g++ a part is an array over the lanes, and what the warp does is done by the layouts of the PTX manual ("Matrix
 // fragments for mma.m16n8k16", "ldmatrix"). From compute capability 8.0 on; before it these functions do nothing.
 #pragma once
+#include <bit>
+
 #include "cuda/launch.h"
 #include "cuda/load.h"
 
@@ -9,6 +11,9 @@ namespace needletail::cuda {
 
 constexpr int kLanes = 32;
 constexpr int kWarps = kThreads / kLanes;
+constexpr int kTile = 16;  // places of an image that a block has, down and across; across: those of one product
+constexpr int kVec = 8;  // elements in 16 bytes
+constexpr int kPad = 8;  // elements behind each row in shared memory: eight rows' 16 bytes lie in different banks
 
 // What each lane of a warp has; OfWarps: of every warp of a block.
 template <class T>
@@ -94,6 +99,17 @@ NT_INLINE void awaitCopies(int later) {
   }
   __syncthreads();
 #endif
+}
+
+// copy(line, element) for each kVec elements of lines of `width`, which neighbouring threads take: 1 << lanes a line.
+// Threads that have nothing to copy do so again what others do: there is no branch.
+constexpr int lanesFor(int width) { return std::bit_width(static_cast<unsigned>(width / kVec - 1)); }
+template <class F>
+NT_INLINE void eachChunk(int t, int lanes, int lines, int width, const F& copy) {
+  const int atOnce = kThreads >> lanes, element = std::min((t & ((1 << lanes) - 1)) * kVec, width - kVec);
+  const int rounds = (lines + atOnce - 1) * (1 << lanes) / kThreads;
+  NT_UNROLL_FOUR
+  for (int i = 0; i < rounds; i++) copy(std::min((t >> lanes) + i * atOnce, lines - 1), element);
 }
 
 // --- matrices
