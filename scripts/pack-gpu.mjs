@@ -111,7 +111,7 @@ for (const file of [
 writeFileSync(
   join(target, 'run'),
   `#!/usr/bin/env bash
-# ./run test:gpu [--sanitize]                     the tests, on cuda:0
+# ./run test:gpu [--sanitize[=racecheck]]         the tests, on cuda:0
 # ./run bench:gpu [birds|birds-float32|resnet50]  the speed beside PyTorch's (NEEDLETAIL_PYTHON names the Python): results/
 # ./run gpu:birds --archives A.tar ...            the article's 50 passes over the bird set
 # ./run gpu:endurance                             10,000 steps, no memory left, two trainings at once, kill -9 and resume

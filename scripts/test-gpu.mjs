@@ -1,8 +1,9 @@
 // npm run test:gpu [-- --sanitize] [-- mocha's options]: the table of ops, networks, training, metrics and memory on a GPU, against stored
 // values of PyTorch, finite differences and the CPU, in float32, TF32, bfloat16 and float16 (the tolerances stand in test/ops/tolerance.ts,
-// test/ops/checks.ts and test/models/on-devices.test.ts). With --sanitize: the table of ops under compute-sanitizer's memcheck, racecheck and
-// initcheck; the first two watch the library's own kernels, the last all, as what NVIDIA's libraries wrote is written too. Suites run side
-// by side, as many as half the cores. Runs in a clone, and in the folder that scripts/pack-gpu makes.
+// test/ops/checks.ts and test/models/on-devices.test.ts). With --sanitize: the table of ops and what passes make of programs under
+// compute-sanitizer's memcheck, racecheck and initcheck (--sanitize=racecheck: that one alone); the first two watch the library's own
+// kernels, the last all, as what NVIDIA's libraries wrote is written too. Suites run side by side, as many as half the cores. Runs in a
+// clone, and in the folder that scripts/pack-gpu makes.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -96,26 +97,26 @@ function sanitizer() {
 }
 
 const args = process.argv.slice(2)
-const sanitize = args.includes('--sanitize')
-const rest = args.filter((arg) => arg !== '--sanitize')
+const sanitize = args.find((arg) => /^--sanitize(=|$)/.test(arg))
+const rest = args.filter((arg) => arg !== sanitize)
 const jobs = Math.max(1, Math.min(8, availableParallelism() >> 1))
 const results = []
 if (sanitize) {
   const tool = sanitizer()
   const own = ['--kernel-name', 'kernel_substring=needletail']
-  const watch = [
-    ['memcheck', own],
-    ['racecheck', own],
-    ['initcheck', []]
-  ]
-  const first = ['--grep', "PyTorch's results and gradients", ...rest]
-  const task =
-    ([check, which]) =>
-    async () => {
-      const command = [tool, '--tool', check, '--error-exitcode', '9', ...which]
-      return { ...(await mocha(['ops/ops'], command, first)), names: [check] }
-    }
-  results.push(...(await together(watch.map(task), jobs)))
+  const watched = { memcheck: own, racecheck: own, initcheck: [] }
+  const [, only] = sanitize.split('=')
+  if (only !== undefined && !(only in watched)) {
+    console.error(`test:gpu: expected --sanitize=${Object.keys(watched).join(', ')}, or --sanitize, got ${sanitize}.`)
+    process.exit(1)
+  }
+  const checks = only === undefined ? Object.keys(watched) : [only]
+  const first = ['--grep', "PyTorch's results and gradients|passes over a program", ...rest]
+  const task = (check) => async () => {
+    const command = [tool, '--tool', check, '--error-exitcode', '9', ...watched[check]]
+    return { ...(await mocha(['ops/ops', 'core/passes'], command, first)), names: [check] }
+  }
+  results.push(...(await together(checks.map(task), jobs)))
 } else {
   results.push(
     ...(await together(
