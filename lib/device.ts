@@ -140,9 +140,9 @@ export function setThreads(count: number): void {
 export const plans = (): Record<string, string> => JSON.parse(native.cudaPlans()) as Record<string, string>
 
 /**
- * Whether cuDNN's ways to compute a convolution are tried on the GPU and the fastest is taken, for what is computed from then on for the
- * first time, rather than the one that cuDNN thinks fastest. It takes seconds at the start, once. NEEDLETAIL_CUDNN_MEASURE=1 in the
- * environment does the same.
+ * Whether the ways to compute a convolution (cuDNN's, and own kernels where there are some) or a matrix product (cuBLASLt's) are tried on
+ * the GPU and the fastest is taken, for what is computed from then on for the first time, rather than the one that the library thinks
+ * fastest. It takes seconds at the start, once. NEEDLETAIL_CUDNN_MEASURE=1 in the environment does the same.
  */
 export function measurePlans(on = true): void {
   native.measureCudaPlans(on)
