@@ -47,7 +47,7 @@ class Queue {
   // takeFailure.
   Failure failureOf(const void* memory);
   // The first failure that nobody has seen; forgets it.
-  Failure takeFailure();
+  virtual Failure takeFailure();
   void fail(Failure failure, void* const* outputs, int count, uint32_t inPlace);
   void heal(const void* memory);  // the memory was written anew
 

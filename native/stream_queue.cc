@@ -189,7 +189,11 @@ void StreamQueue::wait() {
     op = stream_.op;
   }
   noticedAt(op, [&] { here->wait(); });
-  if (Failure failure = takeComplaint()) fail(failure, nullptr, 0, 0);
+}
+
+Failure StreamQueue::takeFailure() {
+  Failure failure = Queue::takeFailure();
+  return failure ? failure : takeComplaint();
 }
 
 void StreamQueue::later(Line& line, std::function<void(Failure)> then) {

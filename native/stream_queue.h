@@ -25,6 +25,7 @@ class StreamQueue final : public Queue {
   void readSync(void* to, const void* from, size_t bytes) override;
   void runPrepared(Stream& stream, Prepared& prepared, void* const* buffers, Prepared::Part part) override;
   void wait() override;
+  Failure takeFailure() override;
   bool tryFinish() override { return false; }
 
   uint64_t pending() const override { return pendingReads_.load(); }

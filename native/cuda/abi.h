@@ -7,7 +7,7 @@
 namespace needletail {
 
 // Raised whenever Backend (native/backend.h) or anything it refers to changes its layout or meaning.
-inline constexpr uint32_t kBackendAbi = 7;
+inline constexpr uint32_t kBackendAbi = 8;
 
 struct Backend;
 

@@ -9,7 +9,6 @@
 #include "cuda/divide.h"
 #include "cuda/epilogue.h"
 #include "cuda/tensor_core.h"
-#include "cuda/variable.h"
 #include "geometry.h"
 
 namespace needletail::cuda {
@@ -65,11 +64,12 @@ struct TensorConvolution {
   static constexpr int kUnder = kTile + K - 1;  // of the image, down and across
   static constexpr int kChunks = kBand / kVec;
   Task p;
-  const S *image, *weights, *bias, *values;  // null: no bias; values of a ReLU whose gradient is multiplied in
-  const S* maxima;  // of the windows, and where they are: of a gradient of maxima
-  const int32_t* winners;
-  S* out;
-  int32_t* positions;  // null where nobody asks for them
+  const S *image = nullptr, *weights = nullptr;
+  const S *bias = nullptr, *values = nullptr;  // values: of a ReLU whose gradient is multiplied in
+  const S* maxima = nullptr;  // of the windows, and where they are: of a gradient of maxima
+  const int32_t* winners = nullptr;
+  S* out = nullptr;
+  int32_t* positions = nullptr;  // null where nobody asks for them
 
   struct Place {
     int64_t image;
@@ -322,9 +322,7 @@ struct TensorRun final : Prepared {
   bool positions;
   Body body;
   explicit TensorRun(const ConvolutionShape& s)
-      : epilogue(s.params.epilogue),
-        positions(s.positions),
-        body{Task(s, Body::kBand), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr} {}
+      : epilogue(s.params.epilogue), positions(s.positions), body{Task(s, Body::kBand)} {}
   void run(Stream& stream, void* const* buffers) override {
     const int out = epilogue.outputAt() + body.p.unpooled + body.p.poolRelu;
     const auto input = [&](int buffer) { return static_cast<const S*>(buffers[buffer]); };
@@ -388,9 +386,8 @@ std::unique_ptr<Prepared> prepareFor(const ConvolutionShape& s) {
 }  // namespace
 
 std::unique_ptr<Prepared> convolutionByTensorCores(const Call& call) {
-  static const bool off = variable("NEEDLETAIL_CUDA_TENSOR") == "0";
   const ConvolutionShape s(call);
-  if (off || !isKnown(s) || attribute(cudaDevAttrComputeCapabilityMajor) < 8) return nullptr;
+  if (!hasTensorCores() || !isKnown(s)) return nullptr;
   // From behind a pool: where cuDNN is the better choice, it wants the gradient spread before.
   if (s.params.pooled && s.kernel == Kernel::convolutionData && !outdoesCudnn(call)) return nullptr;
   return s.dtype == DType::bfloat16 ? prepareFor<BFloat16>(s) : prepareFor<Float16>(s);

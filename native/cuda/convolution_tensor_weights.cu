@@ -6,7 +6,6 @@
 #include "cuda/divide.h"
 #include "cuda/parts.h"
 #include "cuda/tensor_core.h"
-#include "cuda/variable.h"
 #include "geometry.h"
 
 namespace needletail::cuda {
@@ -187,9 +186,8 @@ bool isKnown(const ConvolutionShape& s) {
 }  // namespace
 
 std::unique_ptr<Prepared> weightsByTensorCores(const Call& call) {
-  static const bool off = variable("NEEDLETAIL_CUDA_TENSOR") == "0";
   const ConvolutionShape s(call);
-  if (off || !isKnown(s) || attribute(cudaDevAttrComputeCapabilityMajor) < 8) return nullptr;
+  if (!hasTensorCores() || !isKnown(s)) return nullptr;
   if (s.dtype == DType::bfloat16) return std::make_unique<TensorWeightsRun<BFloat16, 3>>(s);
   return std::make_unique<TensorWeightsRun<Float16, 3>>(s);
 }

@@ -6,6 +6,7 @@
 
 #include "cuda/launch.h"
 #include "cuda/load.h"
+#include "cuda/variable.h"
 
 namespace needletail::cuda {
 
@@ -39,6 +40,12 @@ NT_INLINE void eachLane(const F& body) {
 #else
   for (int lane = 0; lane < kLanes; lane++) body(lane);
 #endif
+}
+
+// Whether kernels here may use them: NEEDLETAIL_CUDA_TENSOR=0 says no, for comparison.
+inline bool hasTensorCores() {
+  static const bool off = variable("NEEDLETAIL_CUDA_TENSOR") == "0";
+  return !off && attribute(cudaDevAttrComputeCapabilityMajor) >= 8;
 }
 
 // --- copies into shared memory that go on beside what follows

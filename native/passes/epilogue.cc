@@ -40,9 +40,7 @@ bool fuseInto(Program& program, int at, int k, bool residual, Activation activat
   const int made = uses.of(step.buffers[k]).writers[0];
   const Step& maker = program.steps[made];
   const size_t inputs = maker.call.in.size();
-  for (size_t i = 0; i < inputs; i++) {
-    if (uses.isWrittenBetween(maker.buffers[i], made, at)) return false;
-  }
+  if (!uses.canRepeat(made, at)) return false;
   Call call = maker.call;
   if (!withEpilogue(call, residual, activation)) return false;
   SmallVector<int, 8> buffers(maker.buffers.begin(), maker.buffers.begin() + inputs);

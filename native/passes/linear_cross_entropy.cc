@@ -11,15 +11,7 @@ namespace needletail {
 
 namespace {
 
-// The first step that reads a value and for which is() holds; -1: none.
-template <class F>
-int readerOf(const Program& program, const Uses& uses, int buffer, F is) {
-  for (int reader : uses.of(buffer).readers) {
-    if (is(program.steps[reader])) return reader;
-  }
-  return -1;
-}
-
+// A product of two matrices with no more than a bias.
 bool isPlain(const Step& step, bool transposeB) {
   if (step.call.kernel != Kernel::matmul || step.call.out[0].shape.rank() != 2) return false;
   const auto params = read<Matmul>(step.call.params);
@@ -56,10 +48,12 @@ bool fuse(Program& program, int at) {
   }
 
   // The gradient of what the layer was given.
-  const int back = readerOf(program, uses, gradient, [&](const Step& step) {
-    return isPlain(step, false) && step.buffers[0] == gradient && step.buffers[1] == weights;
-  });
-  if (back < at || !uses.canHurry(back, at, gradient)) return false;
+  int back = -1;
+  for (int reader : uses.of(gradient).readers) {
+    const Step& step = program.steps[reader];
+    if (isPlain(step, false) && step.buffers[0] == gradient && step.buffers[1] == weights) back = reader;
+  }
+  if (back < 0 || !uses.canHurry(back, at, gradient)) return false;
   gone.push_back(back);
   int dx = program.steps[back].buffers[2];
   // The step that alone reads dx, if it can be run here as well.

@@ -111,10 +111,7 @@ bool fuseSum(Program& program, int at) {
   if (!params.residual || params.added || !uses.isFor(norm.buffers[0], at)) return false;
   const int made = uses.of(norm.buffers[0]).writers[0];
   const Step& sum = program.steps[made];
-  if (!isRow(sum, Row::add)) return false;
-  for (int k = 0; k < 2; k++) {
-    if (uses.isWrittenBetween(sum.buffers[k], made, at)) return false;
-  }
+  if (!isRow(sum, Row::add) || !uses.canRepeat(made, at)) return false;
   params.added = true;
   Call call = norm.call;
   call.params = write(params);

@@ -57,12 +57,19 @@ bool Uses::isWrittenBetween(int buffer, int first, int last) const {
   return false;
 }
 
+bool Uses::canRepeat(int at, int place) const {
+  const Step& step = program_.steps[at];
+  for (size_t k = 0; k < step.call.in.size(); k++) {
+    if (isWrittenBetween(step.buffers[k], at, place)) return false;
+  }
+  return true;
+}
+
 bool Uses::canWait(int at, int until, int gone) const {
   const Step& step = program_.steps[at];
-  const size_t inputs = step.call.in.size();
-  for (size_t k = 0; k < step.buffers.size(); k++) {
+  if (!canRepeat(at, until)) return false;
+  for (size_t k = step.call.in.size(); k < step.buffers.size(); k++) {
     if (isWrittenBetween(step.buffers[k], at, until)) return false;
-    if (k < inputs) continue;
     for (int reader : uses_[step.buffers[k]].readers) {
       if (reader > at && reader < until && reader != gone) return false;
     }

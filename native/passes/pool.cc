@@ -35,15 +35,6 @@ bool fuseForward(Program& program, int at) {
   return true;
 }
 
-// Whether a later step can read what step `made` reads.
-bool canReadAgain(const Program& program, const Uses& uses, int made, int at) {
-  const Step& step = program.steps[made];
-  for (size_t k = 0; k < step.call.in.size(); k++) {
-    if (uses.isWrittenBetween(step.buffers[k], made - 1, at)) return false;
-  }
-  return true;
-}
-
 // The pool's gradient goes into the gradients of the convolution before it, at step `at`. Where calls run side by side
 // that of the image needn't wait for what others read, too.
 bool fuseBackward(Program& program, int at) {
@@ -54,7 +45,7 @@ bool fuseBackward(Program& program, int at) {
   const int made = uses.of(step.buffers[0]).writers[0];
   const Step& maker = program.steps[made];
   if (maker.call.kernel != Kernel::poolGradient) return false;
-  if (isAlone ? !uses.canWait(made, at) : !canReadAgain(program, uses, made, at)) return false;
+  if (isAlone ? !uses.canWait(made, at) : !uses.canRepeat(made, at)) return false;
   auto params = read<Convolution>(step.call.params);
   const auto window = read<Pool>(maker.call.params);
   if (params.pooled || !window.maximum) return false;

@@ -23,6 +23,8 @@ class Uses {
   bool isFor(int buffer, int reader) const;
   // Whether a step between the two (neither included) writes the buffer.
   bool isWrittenBetween(int buffer, int first, int last) const;
+  // Whether a step could be run at a later place as well: what it reads is then as it was.
+  bool canRepeat(int step, int place) const;
   // Whether a step can be run at a later place instead; what step `gone` reads doesn't matter.
   bool canWait(int step, int until, int gone = -1) const;
   // Whether a step that makes values can be run at an earlier place instead, where it is given one of its inputs.

@@ -93,10 +93,14 @@ interface Head {
   relu?: boolean
   dropout?: boolean
   options?: nt.CrossEntropyOptions
+  label?: number
 }
 /** A last layer and its loss: the loss, the logits, and the gradients of its weights and of those of the layer before it. */
-const head = ({ classes = 3, bias = true, relu = true, dropout = true, options = {} }: Head, count = 1): F => {
-  const labels = nt.tensor(new Int32Array([2, 1]), [2])
+const head = (
+  { classes = 3, bias = true, relu = true, dropout = true, options = {}, label = 2 }: Head,
+  count = 1
+): F => {
+  const labels = nt.tensor(new Int32Array([label, 1]), [2])
   const leaves = [[288, 144], [classes, 288], ...(bias ? [[classes]] : [])].map((shape, i) =>
     nt.requireGradient(nt.random.uniform(shape, { low: -0.2, high: 0.2, seed: i + 20 }))
   )
@@ -594,4 +598,14 @@ onEachDevice('passes over a program', (device) => {
       if (not) assert.doesNotMatch(text, not)
     })
   }
+
+  it('what is wrong with a label is told in each call, by a last layer joined with its loss, too', () => {
+    const [wrong, right, eager] = [nt.compile(head({ label: 3 })), nt.compile(head({})), head({})]
+    const x = nt.random.uniform([2, 6, 6, 4], { seed: 10 })
+    const loss = (f: F) => [f(x)].flat()[0]!.dataSync()
+    for (let i = 0; i < 4; i++) {
+      assert.throws(() => loss(wrong), /softmaxCrossEntropy: expected labels in \[0, 3\), got 3/)
+      assert.equal(difference(loss(right), loss(eager), 'float32', 'gradient'), undefined)
+    }
+  })
 })
