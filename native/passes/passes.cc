@@ -82,7 +82,7 @@ bool Uses::canHurry(int at, int place, int given) const {
   for (size_t k = 0; k < step.buffers.size(); k++) {
     const int buffer = step.buffers[k];
     if (buffer == given) continue;
-    if (k >= step.call.in.size() ? !isValue(buffer) : isWrittenBetween(buffer, place - 1, at)) return false;
+    if (k >= step.call.in.size() ? !isMadeOnce(buffer) : isWrittenBetween(buffer, place - 1, at)) return false;
   }
   return true;
 }

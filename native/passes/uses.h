@@ -27,7 +27,7 @@ class Uses {
   bool canRepeat(int step, int place) const;
   // Whether a step can be run at a later place instead; what step `gone` reads doesn't matter.
   bool canWait(int step, int until, int gone = -1) const;
-  // Whether a step that makes values can be run at an earlier place instead, where it is given one of its inputs.
+  // Whether a step can be run at an earlier place instead, where it is given one of its inputs.
   bool canHurry(int step, int place, int given = -1) const;
 
  private:
