@@ -1,6 +1,10 @@
 #include "passes/passes.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <ranges>
+#include <string>
+#include <string_view>
 
 #include "params.h"
 
@@ -27,6 +31,26 @@ constexpr Pass kPasses[] = {
     {"elementwise rows joined", fuseElementwise},
     {"packed inputs kept", keepPackedInputs},
 };
+
+// The passes that NEEDLETAIL_PASSES_OFF leaves out: their names, with commas between.
+bool isOff(const Pass& pass) {
+  static const std::vector<std::string> off = [] {
+    std::vector<std::string> names;
+    const char* variable = std::getenv("NEEDLETAIL_PASSES_OFF");
+    for (const auto& part : std::views::split(std::string_view(variable ? variable : ""), ',')) {
+      const std::string name(part.begin(), part.end());
+      if (name.empty()) continue;
+      if (std::ranges::none_of(kPasses, [&](const Pass& known) { return known.name == name; })) {
+        std::string all;
+        for (const Pass& known : kPasses) all += (all.empty() ? "" : ", ") + std::string(known.name);
+        throw expected("compile", "NEEDLETAIL_PASSES_OFF to name passes", "'" + name + "'", "There are " + all + ".");
+      }
+      names.push_back(name);
+    }
+    return names;
+  }();
+  return std::ranges::find(off, pass.name) != off.end();
+}
 }  // namespace
 
 Uses::Uses(const Program& program) : program_(program), uses_(program.buffers.size()) {
@@ -110,6 +134,7 @@ int atEachStep(Program& program, bool (*fuse)(Program&, int)) {
 
 void runPasses(Program& program) {
   for (const Pass& pass : kPasses) {
+    if (isOff(pass)) continue;
     if (const int count = pass.run(program)) program.changes.push_back({pass.name, count});
   }
 }

@@ -1,7 +1,8 @@
 // What is done to a recorded program before it is replayed: the results stay as they were, and the text says what changed.
 import assert from 'node:assert/strict'
 import * as nt from '../../lib/index.js'
-import { onEachDevice, otherDevice } from '../support/devices.js'
+import { onEachDevice, otherDevice, packed } from '../support/devices.js'
+import { run } from '../support/child.js'
 import { difference } from '../ops/tolerance.js'
 import { computeAsAsked } from '../support/precision.js'
 
@@ -607,5 +608,26 @@ onEachDevice('passes over a program', (device) => {
       assert.throws(() => loss(wrong), /softmaxCrossEntropy: expected labels in \[0, 3\), got 3/)
       assert.equal(difference(loss(right), loss(eager), 'float32', 'gradient'), undefined)
     }
+  })
+
+  it('passes can be left out by name, and one that there is not is told', async function () {
+    if (packed) this.skip()
+    const source = `
+      const [w, p] = [[2, 256], [256, 8]].map((shape, i) => nt.requireGradient(nt.random.uniform(shape, { low: -1, high: 1, seed: i })))
+      const labels = nt.tensor(new Int32Array([1, 0]), [2])
+      const f = (x: nt.Tensor) => {
+        const loss = nt.crossEntropy(nt.matmul(nt.matmul(x, p!, { transposeB: true }).relu(), w!, { transposeB: true }), labels)
+        return [loss, ...nt.backward(loss, [w!, p!])]
+      }
+      const compiled = nt.compile(f)
+      const x = nt.random.uniform([2, 8], { seed: 5 })
+      const read = (all: nt.Tensor[]) => JSON.stringify(all.map((t) => [...t.dataSync()]))
+      for (let i = 0; i < 3; i++) console.log(read(compiled(x)) === read(f(x)))
+      console.log(/^[0-9]+ (.*)$/m.exec(String(compiled.programs[0]).split(' values').at(-1)!)?.[1] ?? 'unchanged')`
+    const names = /There are (.*)\./
+    const unknown = await run(source, { device, env: { NEEDLETAIL_PASSES_OFF: 'dropped,haste' } })
+    assert.match(unknown.errors, /compile: expected NEEDLETAIL_PASSES_OFF to name passes, got 'haste'/)
+    const env = { NEEDLETAIL_PASSES_OFF: names.exec(unknown.errors)![1]!.replaceAll(', ', ',') }
+    assert.equal((await run(source, { device, env })).output, 'true\ntrue\ntrue\nunchanged')
   })
 })
