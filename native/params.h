@@ -220,6 +220,8 @@ struct Convolution {
   bool exact = false;  // no algorithm that rounds more than the sums do, as Winograd's
   bool pooled = false;
   Pool pool;  // where it is pooled
+  // Whether neighbours of the image follow each other under the kernel, and from place to place.
+  bool hasUnitSteps() const { return stride[0] == 1 && stride[1] == 1 && dilation[0] == 1 && dilation[1] == 1; }
   template <class F>
   void fields(F f) {
     for (int i = 0; i < 2; i++) f(stride[i]), f(low[i]), f(high[i]), f(dilation[i]);

@@ -165,8 +165,7 @@ std::unique_ptr<Prepared> convolutionByWinograd(const ConvolutionShape& s) {
   const Convolution& p = s.params;
   const bool half = s.dtype == DType::bfloat16 && hasBFloat16();
   const bool fits = (half || s.dtype == DType::float32) && s.kh == 3 && s.kw == 3 && p.groups == 1 &&
-                    p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && p.low[0] <= 2 &&
-                    p.low[1] <= 2 && p.epilogue.activation != Activation::gelu;
+                    p.hasUnitSteps() && p.low[0] <= 2 && p.low[1] <= 2 && p.epilogue.activation != Activation::gelu;
   if (!fits || std::min(s.c, s.o) < kLeastChannels || s.products() == 0) return nullptr;
   WinogradShape shape{s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, {p.low[0], p.low[1]}, half};
   if (p.pooled) {

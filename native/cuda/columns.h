@@ -22,33 +22,48 @@ void dispatchColumns(int64_t columns, F f) {
   f(std::integral_constant<int, kFewColumns>());
 }
 
+// use(i, fetch(i)) for a thread's part of [0, depth); of several what is fetched is on its way before one is used.
+template <class Fetch, class Use>
+NT_INLINE void eachAhead(int t, int64_t depth, Fetch fetch, Use use) {
+  constexpr int kAtOnce = 2;
+  for (int64_t first = t; first < depth; first += kAtOnce * kThreads) {
+    decltype(fetch(first)) fetched[kAtOnce];
+    NT_UNROLL
+    for (int e = 0; e < kAtOnce; e++) {
+      const int64_t i = first + e * kThreads;
+      fetched[e] = fetch(i < depth ? i : depth - 1);
+    }
+    NT_UNROLL
+    for (int e = 0; e < kAtOnce; e++) {
+      const int64_t i = first + e * kThreads;
+      if (i < depth) use(i, fetched[e]);
+    }
+  }
+}
+
 // Every thread gets them. columns: [count, depth]; term(i) gives the row's i-th element as a float, and kept(i, term)
 // is told of it when all that is read beside it is on its way.
 template <int N, class S, class Term, class Kept>
 NT_INLINE Floats<N> rowTimesColumns(const Block& block, const S* columns, int count, int64_t depth, Term term,
                                     Kept kept) {
-  constexpr int kAtOnce = 2;
+  struct Terms {
+    float row;
+    Floats<N> column;
+  };
   Own<Floats<N>> parts;
   block.each([&](int t) {
     Floats<N> sums{};
-    for (int64_t first = t; first < depth; first += kAtOnce * kThreads) {
-      float row[kAtOnce];
-      Floats<N> column[kAtOnce];
+    const auto fetch = [&](int64_t i) {
+      Terms terms{term(i), {}};
       NT_UNROLL
-      for (int e = 0; e < kAtOnce; e++) {
-        const int64_t i = first + e * kThreads < depth ? first + e * kThreads : depth - 1;
-        row[e] = term(i);
-        NT_UNROLL
-        for (int c = 0; c < N; c++) column[e].of[c] = c < count ? static_cast<float>(columns[c * depth + i]) : 0.0f;
-      }
+      for (int c = 0; c < N; c++) terms.column.of[c] = c < count ? static_cast<float>(columns[c * depth + i]) : 0.0f;
+      return terms;
+    };
+    eachAhead(t, depth, fetch, [&](int64_t i, const Terms& terms) {
+      kept(i, terms.row);
       NT_UNROLL
-      for (int e = 0; e < kAtOnce; e++) {
-        if (first + e * kThreads >= depth) continue;
-        kept(first + e * kThreads, row[e]);
-        NT_UNROLL
-        for (int c = 0; c < N; c++) sums.of[c] += row[e] * column[e].of[c];
-      }
-    }
+      for (int c = 0; c < N; c++) sums.of[c] += terms.row * terms.column.of[c];
+    });
     parts[t] = sums;
   });
   return block.combine(parts, Floats<N>{}, [](Floats<N> a, const Floats<N>& b) {

@@ -32,12 +32,11 @@ struct Pooled {
   int64_t tiles;
   Pooled(const ConvolutionShape& shape, int64_t windows)
       : s(shape),
-        down(count(s.ph, kDown)),
-        along(count(s.pw, windows * kAlong)),
-        bands(count(s.o, kOutputs)),
-        tiles(s.n * count(s.ph, kDown) * count(s.pw, windows * kAlong)) {}
-  static int64_t count(int64_t n, int64_t each) { return (n + each - 1) / each; }
-  int64_t bandCount() const { return count(s.o, kOutputs); }
+        down(divideUp(s.ph, kDown)),
+        along(divideUp(s.pw, windows * kAlong)),
+        bands(divideUp(s.o, kOutputs)),
+        tiles(s.n * divideUp(s.ph, kDown) * divideUp(s.pw, windows * kAlong)) {}
+  int64_t bandCount() const { return divideUp(s.o, kOutputs); }
   // What an image has of them comes first: in 64 bits, once a block.
   NT_INLINE int64_t image(int64_t i) const { return i * s.ph * s.pw * s.o; }
   NT_INLINE int element(int line, int column, int channel) const {
@@ -439,10 +438,9 @@ bool isKnown(const ConvolutionShape& s) {
   if (s.kernel != Kernel::convolution && s.kernel != Kernel::convolutionWeights) return false;
   if (epilogue.residual || (epilogue.activation != Activation::none && epilogue.activation != Activation::relu))
     return false;
-  if (c.groups > 1 || s.kh != s.kw || (s.kh != 3 && s.kh != 5)) return false;
+  if (c.groups > 1 || !c.hasUnitSteps() || s.kh != s.kw || (s.kh != 3 && s.kh != 5)) return false;
   if (pool.size[0] != 2 && pool.size[0] != 3) return false;
   for (int axis = 0; axis < 2; axis++) {
-    if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
     if (pool.size[axis] != pool.size[0] || pool.stride[axis] != pool.size[0] || pool.low[axis] != 0) return false;
   }
   if (s.o % kChannels != 0 || s.h * s.w * s.c == 0 || std::max(s.h * s.w * s.c, s.oh * s.ow * s.o) > INT32_MAX)

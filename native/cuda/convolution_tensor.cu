@@ -31,7 +31,7 @@ struct Task {
   bool relu, pooled;
   bool unpooled, poolRelu;  // the image is a gradient of windows' maxima, which the ReLU's is multiplied into
   Divider bands, across, down;
-  int64_t tiles, blocks;
+  int64_t blocks;
 
   Task(const ConvolutionShape& s, int band) : images(s.n) {
     const auto of = [](int64_t n) { return static_cast<int>(n); };
@@ -48,10 +48,10 @@ struct Task {
     relu = s.params.epilogue.activation == Activation::relu;
     pooled = s.params.pooled && s.kernel == Kernel::convolution;
     unpooled = s.params.pooled && !pooled, poolRelu = unpooled && s.params.pool.reluGradient;
-    const auto parts = [](int64_t n, int each) { return (n + each - 1) / each; };
-    bands = Divider(parts(channels, band)), across = Divider(parts(columns, kTile)), down = Divider(parts(rows, kTile));
-    tiles = images * parts(rows, kTile) * parts(columns, kTile);
-    blocks = tiles * parts(channels, band);
+    const int64_t bandCount = divideUp(channels, band);
+    const int64_t tilesAcross = divideUp(columns, kTile), tilesDown = divideUp(rows, kTile);
+    bands = Divider(bandCount), across = Divider(tilesAcross), down = Divider(tilesDown);
+    blocks = images * tilesDown * tilesAcross * bandCount;
   }
 };
 
@@ -345,8 +345,8 @@ bool isKnown(const ConvolutionShape& s) {
   if (!forward && s.kernel != Kernel::convolutionData) return false;
   if (s.dtype == DType::float32 || s.isMixed() || c.groups > 1 || s.kh != s.kw || (s.kh != 1 && s.kh != 3 && s.kh != 5))
     return false;
+  if (!c.hasUnitSteps()) return false;
   for (int axis = 0; axis < 2; axis++) {
-    if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
     if (c.pooled && (c.pool.size[axis] != 2 || c.pool.stride[axis] != 2 || c.pool.low[axis] != 0)) return false;
   }
   if (c.pooled && (s.ph != s.oh / 2 || s.pw != s.ow / 2)) return false;
@@ -400,7 +400,7 @@ bool outdoesCudnn(const Call& call) {
   const ConvolutionShape s(call);
   const bool back = s.kernel == Kernel::convolutionData;
   const int64_t rows = back ? s.h : s.oh, columns = back ? s.w : s.ow;
-  const auto tiled = [](int64_t n) { return static_cast<double>((n + kTile - 1) / kTile * kTile); };
+  const auto tiled = [](int64_t n) { return static_cast<double>(divideUp(n, kTile) * kTile); };
   const double wasted = tiled(rows) * tiled(columns) / static_cast<double>(rows * columns);  // times as many places
   return s.kh > 1 && wasted <= 2 && 2 * s.products() * wasted < kMost;
 }

@@ -19,8 +19,6 @@ constexpr int kOutPitch = kOutputs + kPad, kInPitch = kInputs + kPad;
 constexpr int kHalf = kTile / 2;  // the lines of a tile come in two halves
 constexpr int kMostBlocks = 264;  // two for each of an H100's multiprocessors
 
-int64_t count(int64_t n, int each) { return (n + each - 1) / each; }
-
 // The image [height, width, inputs], the gradient [rows, columns, outputs].
 struct Task {
   int height, width, inputs, rows, columns, outputs, top, left;
@@ -31,10 +29,10 @@ struct Task {
     const auto of = [](int64_t n) { return static_cast<int>(n); };
     height = of(s.h), width = of(s.w), inputs = of(s.c), rows = of(s.oh), columns = of(s.ow), outputs = of(s.o);
     top = s.params.low[0], left = s.params.low[1];
-    inputBands = Divider(count(inputs, kInputs)), outputBands = Divider(count(outputs, kOutputs));
-    across = Divider(count(columns, kTile)), down = Divider(count(rows, kTile));
-    tiles = s.n * count(rows, kTile) * count(columns, kTile);
-    const int64_t bands = count(inputs, kInputs) * count(outputs, kOutputs);
+    inputBands = Divider(divideUp(inputs, kInputs)), outputBands = Divider(divideUp(outputs, kOutputs));
+    across = Divider(divideUp(columns, kTile)), down = Divider(divideUp(rows, kTile));
+    tiles = s.n * divideUp(rows, kTile) * divideUp(columns, kTile);
+    const int64_t bands = divideUp(inputs, kInputs) * divideUp(outputs, kOutputs);
     parts = std::min(tiles, std::max<int64_t>(1, kMostBlocks / bands));
     blocks = parts * bands;
   }
@@ -175,10 +173,7 @@ struct TensorWeightsRun final : Prepared {
 bool isKnown(const ConvolutionShape& s) {
   const Convolution& c = s.params;
   if (s.dtype == DType::float32 || s.isMixed() || c.groups > 1 || c.pooled || c.epilogue.bias) return false;
-  if (s.kh != 3 || s.kw != 3) return false;
-  for (int axis = 0; axis < 2; axis++) {
-    if (c.stride[axis] != 1 || c.dilation[axis] != 1) return false;
-  }
+  if (s.kh != 3 || s.kw != 3 || !c.hasUnitSteps()) return false;
   if (s.c % kVec != 0 || s.o % kVec != 0 || s.n * s.c * s.o * s.oh * s.ow == 0) return false;
   return std::max({s.h * s.w * s.c, s.oh * s.ow * s.o, s.o * s.kh * s.kw * s.c}) <= INT32_MAX;
 }

@@ -143,7 +143,6 @@ struct LinearEntropyBody {
   Report report;
 
   NT_INLINE void operator()(const Block& block) const {
-    constexpr int kAtOnce = 2;
     NT_SHARED(float, scores, N);
     NT_SHARED(float, gradients, N);
     Own<int64_t> labelOf;
@@ -180,27 +179,24 @@ struct LinearEntropyBody {
         gradient[row * classes + c] = g, gradients[c] = g;
       });
     });
+    struct Terms {
+      float value, factor, gradient;
+    };
     block.each([&](int t) {
-      for (int64_t begin = t; begin < depth; begin += kAtOnce * kThreads) {
-        float values[kAtOnce], factor[kAtOnce], sum[kAtOnce] = {};
+      const auto fetch = [&](int64_t i) {
+        Terms terms{relu ? static_cast<float>(x[first + i]) : 1.0f,
+                    factors ? static_cast<float>(factors[first + i]) : 1.0f, 0};
         NT_UNROLL
-        for (int e = 0; e < kAtOnce; e++) {
-          const int64_t i = begin + e * kThreads < depth ? begin + e * kThreads : depth - 1;
-          values[e] = relu ? static_cast<float>(x[first + i]) : 1.0f;
-          factor[e] = factors ? static_cast<float>(factors[first + i]) : 1.0f;
-          NT_UNROLL
-          for (int c = 0; c < N; c++) {
-            if (c < count) sum[e] += gradients[c] * static_cast<float>(weights[c * depth + i]);
-          }
+        for (int c = 0; c < N; c++) {
+          if (c < count) terms.gradient += gradients[c] * static_cast<float>(weights[c * depth + i]);
         }
-        NT_UNROLL
-        for (int e = 0; e < kAtOnce; e++) {
-          if (begin + e * kThreads >= depth) continue;
-          float g = S(sum[e]);
-          if (factors) g = S(g * factor[e]);
-          dx[first + begin + e * kThreads] = S(values[e] > 0 ? g : 0.0f);
-        }
-      }
+        return terms;
+      };
+      eachAhead(t, depth, fetch, [&](int64_t i, const Terms& terms) {
+        float g = S(terms.gradient);
+        if (factors) g = S(g * terms.factor);
+        dx[first + i] = S(terms.value > 0 ? g : 0.0f);
+      });
     });
   }
 };

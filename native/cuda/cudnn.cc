@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <optional>
 
@@ -89,12 +88,8 @@ struct Session {
 };
 
 Session& session() {
-  static std::mutex mutex;
-  static auto* sessions = new std::map<int, std::unique_ptr<Session>>;  // outlives every thread
-  std::lock_guard lock(mutex);
-  auto& found = (*sessions)[currentOrdinal()];
-  if (!found) found = std::make_unique<Session>();
-  return *found;
+  static auto* sessions = new OfDevices<std::unique_ptr<Session>>;  // outlives every thread
+  return *sessions->current([] { return std::make_unique<Session>(); });
 }
 
 using Plan = std::shared_ptr<fe::ExecutionPlan>;

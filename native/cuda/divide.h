@@ -39,6 +39,9 @@ class Divider {
   int shift_ = 0;
 };
 
+// How many of `each` there are in n, the last perhaps in part.
+constexpr int64_t divideUp(int64_t n, int64_t each) { return (n + each - 1) / each; }
+
 // Whether a place lies in [0, count).
 NT_INLINE bool isBelow(int i, int count) { return static_cast<unsigned>(i) < static_cast<unsigned>(count); }
 

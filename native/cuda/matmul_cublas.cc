@@ -3,8 +3,6 @@
 #include <dlfcn.h>
 
 #include <limits>
-#include <map>
-#include <mutex>
 #include <sstream>
 #include <vector>
 
@@ -58,14 +56,13 @@ void check(cublasStatus_t status, const char* what) {
   throw Error(std::string("cuBLASLt: ") + what + ": " + Api::get().cublasLtGetStatusString(status), Fault::device);
 }
 
-// One for each device, for ever. Threads may share it.
 cublasLtHandle_t handle() {
-  static std::mutex mutex;
-  static std::map<int, cublasLtHandle_t> made;
-  std::lock_guard lock(mutex);
-  cublasLtHandle_t& own = made[currentOrdinal()];
-  if (!own) check(Api::get().cublasLtCreate(&own), "create");
-  return own;
+  static OfDevices<cublasLtHandle_t> made;
+  return made.current([] {
+    cublasLtHandle_t own = nullptr;
+    check(Api::get().cublasLtCreate(&own), "create");
+    return own;
+  });
 }
 
 cudaDataType_t typeOf(DType dtype) {

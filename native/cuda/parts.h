@@ -1,5 +1,6 @@
 // Sums of which every block has made a part: the parts are added up in an order that is always the same.
 #pragma once
+#include "cuda/divide.h"
 #include "cuda/launch.h"
 
 namespace needletail::cuda {
@@ -38,7 +39,7 @@ template <class Put>
 void addParts(Stream& stream, const float* from, int64_t parts, int64_t pitch, int64_t n, const Put& put) {
   constexpr int kAcross = AddParts<Put>::kAcross;
   const auto narrow = [](int64_t size) { return static_cast<int>(size); };
-  blocks(stream, (n + kAcross - 1) / kAcross, AddParts<Put>{from, narrow(parts), narrow(pitch), narrow(n), put});
+  blocks(stream, divideUp(n, kAcross), AddParts<Put>{from, narrow(parts), narrow(pitch), narrow(n), put});
 }
 
 }  // namespace needletail::cuda

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "backend.h"
@@ -30,6 +32,23 @@ int currentOrdinal();
 int attribute(cudaDeviceAttr which);
 // Opens a device's own memory for what its kernels report. Throws Error where it can't be used.
 void openDevice(int ordinal);
+
+// One T for each device, for ever, made when it is first asked for. Threads may share it.
+template <class T>
+class OfDevices {
+ public:
+  template <class Make>
+  T& current(const Make& make) {
+    std::lock_guard lock(mutex_);
+    T& own = made_[currentOrdinal()];
+    if (!own) own = make();
+    return own;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<int, T> made_;
+};
 
 // Throws what a call of the CUDA runtime failed with, as Error of Fault::device.
 void check(cudaError_t status, const char* what);

@@ -1,8 +1,6 @@
 #include "cuda/trial.h"
 
 #include <limits>
-#include <map>
-#include <mutex>
 
 #include "cuda/libraries.h"
 
@@ -10,14 +8,14 @@ namespace needletail::cuda {
 
 namespace {
 
-// One for each device, for ever: a library may remember what it was used on.
+// Kept: a library may remember what it was used on.
 cudaStream_t trialStream() {
-  static std::mutex mutex;
-  static std::map<int, cudaStream_t> made;
-  std::lock_guard lock(mutex);
-  cudaStream_t& own = made[currentOrdinal()];
-  if (!own) check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "stream");
-  return own;
+  static OfDevices<cudaStream_t> made;
+  return made.current([] {
+    cudaStream_t own = nullptr;
+    check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "stream");
+    return own;
+  });
 }
 
 }  // namespace
